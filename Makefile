@@ -1,0 +1,31 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# Idle threads sleep instead of spinning: on a busy machine two spinning pools slow each other down many times.
+export GOMP_SPINCOUNT ?= 1000
+
+.PHONY: demo test check setup clean
+
+demo: setup  ## train, test and report in a few minutes
+	$(BIN)/framecast demo forecast
+
+test: setup check  ## every check that CI runs
+	$(BIN)/python -m pytest -n 2 --cov=framecast --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Framecast needs Python 3.10 or newer; say which with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
