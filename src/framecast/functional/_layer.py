@@ -1,0 +1,222 @@
+"""One layer in one direction over a whole sequence: the reference that every kernel must equal.
+
+Shape letters: M rows of packed frames (the sum of the batch sizes), N batch, C input channels, H hidden channels,
+P output channels, G gates, S spatial axes, K kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._loop import unroll
+from ._projection import Projection
+from ._steps import State, StepRule
+
+PEEPHOLES = ("channel", "pixel", "conv")
+_NORM_EPSILON = 1e-5
+_HALF_TYPES = (torch.bfloat16, torch.float16)
+
+
+class Weights(NamedTuple):
+    """The parameters of one layer and direction, in torch's order; those it does not have are None."""
+
+    weight_ih: Tensor | None = None
+    weight_hh: Tensor | None = None
+    bias_ih: Tensor | None = None
+    bias_hh: Tensor | None = None
+    weight_hr: Tensor | None = None
+    weight_ch: Tensor | None = None
+    weight_norm: Tensor | None = None
+    bias_norm: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """All that is fixed about one layer.
+
+    Args:
+        rule: the step rule.
+        input_size: input channels C; 0 for a layer without input.
+        hidden_size: hidden channels H.
+        input: projection of the input to the gates.
+        recurrent: projection of the state to the gates.
+        proj_size: output channels P if the output is projected, else 0.
+        bias: names of the biases it has.
+        peephole: None or one of ``PEEPHOLES``.
+        state_size: spatial size of the states, for per-pixel peepholes.
+        norm: whether the gates are group-normalised.
+        recurrent_dropout: probability of dropping an element of the h that enters the recurrent projection.
+        zoneout: probabilities of keeping the old h and the old c.
+    """
+
+    rule: StepRule
+    input_size: int
+    hidden_size: int
+    input: Projection
+    recurrent: Projection
+    proj_size: int = 0
+    bias: tuple[str, ...] = ()
+    peephole: str | None = None
+    state_size: tuple[int, ...] | None = None
+    norm: bool = False
+    recurrent_dropout: float = 0.0
+    zoneout: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def output_size(self) -> int:
+        """Output channels P."""
+        return self.proj_size or self.hidden_size
+
+    @property
+    def state_channels(self) -> tuple[int, ...]:
+        """Channels of every state: h has P, c has H."""
+        return (self.output_size, self.hidden_size)[: self.rule.states]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the parameters, in torch's order."""
+        gated, groups, axes = self.rule.gates * self.hidden_size, self.recurrent.groups, self.input.axes
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.input_size:
+            shapes["weight_ih"] = (gated, self.input_size // groups, *self.input.kernel_size)
+        shapes["weight_hh"] = (gated, self.output_size // groups, *self.recurrent.kernel_size)
+        shapes.update(dict.fromkeys(self.bias, (gated,)))
+        if self.proj_size:
+            shapes["weight_hr"] = (self.proj_size, self.hidden_size, *(1,) * axes)
+        if self.peephole is not None:
+            per_channel = {
+                "channel": (),
+                "pixel": self.state_size or (),
+                "conv": (self.hidden_size // groups, *self.recurrent.kernel_size),
+            }
+            shapes["weight_ch"] = (3 * self.hidden_size, *per_channel[self.peephole])
+        if self.norm:
+            shapes["weight_norm"] = shapes["bias_norm"] = (gated,)
+        return shapes
+
+    def fan_in(self) -> int:
+        """Inputs of one gate value: those from the frame and those from the state."""
+        shapes = self.shapes()
+        return sum(prod(shapes[name][1:]) for name in ("weight_ih", "weight_hh") if name in shapes)
+
+
+def layer_pass(
+    spec: LayerSpec,
+    weights: Weights,
+    data: Tensor | None,
+    batch_sizes: Sequence[int],
+    state: State,
+    *,
+    reverse: bool = False,
+    training: bool = False,
+) -> tuple[Tensor, State]:
+    """Run one layer in one direction over packed sequences.
+
+    Args:
+        spec: the layer.
+        weights: its parameters.
+        data: frames ``(M, C, *S)``, step after step; None for a layer without input.
+        batch_sizes: sequences alive at every step, never growing.
+        state: initial states ``(N, P, *S')`` and, with a cell state, ``(N, H, *S')``; the longest sequence first.
+        reverse: run from every sequence's own last step to its first.
+        training: draw dropout and zoneout masks.
+
+    Returns:
+        Outputs ``(M, P, *S')`` and the final states.
+    """
+    gates = _input_gates(spec, weights, data, batch_sizes, state[0])
+    types = [s.dtype for s in state]
+    state = (state[0].to(gates[0].dtype), *(s.float() if gates[0].dtype in _HALF_TYPES else s for s in state[1:]))
+    maps = _BoundMaps(spec, weights)
+    if training and spec.recurrent_dropout > 0:
+        maps = replace(maps, mask=F.dropout(torch.ones_like(state[0]), spec.recurrent_dropout))
+
+    def step(rows: int, x: Tensor, old: State) -> State:
+        return zoneout(old, spec.rule(x, old, maps.rows(rows)), spec.zoneout, training)
+
+    outputs, final = unroll(step, gates, state, reverse=reverse)
+    if gates[0].dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
+        types = [gates[0].dtype] * len(types)  # under autocast, states come back in the autocast type
+    return torch.cat(outputs), tuple(s.to(t) for s, t in zip(final, types, strict=True))
+
+
+def _input_gates(
+    spec: LayerSpec, weights: Weights, data: Tensor | None, batch_sizes: Sequence[int], h: Tensor
+) -> Sequence[Tensor]:
+    """What the input gives to the gates at every step, all steps projected at once."""
+    if data is not None:
+        assert weights.weight_ih is not None
+        gates = spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates)
+        return gates.split(list(batch_sizes))
+    width = spec.rule.gates * spec.hidden_size
+    bias = h.new_zeros(width) if weights.bias_ih is None else weights.bias_ih
+    gate = bias.view(1, width, *(1,) * spec.input.axes)
+    return [gate.expand(size, width, *h.shape[2:]) for size in batch_sizes]
+
+
+def zoneout(old: State, new: State, probabilities: tuple[float, float], training: bool) -> State:
+    """Keep elements of the old states at random; in evaluation, take the expectation (Krueger et al. 2017)."""
+    if not any(probabilities):
+        return new
+    kept = []
+    for before, after, p in zip(old, new, probabilities, strict=False):
+        share = (torch.rand_like(after) < p).to(after.dtype) if training else p
+        kept.append(after + share * (before - after))
+    return tuple(kept)
+
+
+@dataclass(frozen=True)
+class _BoundMaps:
+    """The maps of a layer, bound to its weights and to this call's dropout mask."""
+
+    spec: LayerSpec
+    weights: Weights
+    mask: Tensor | None = None
+
+    def rows(self, count: int) -> _BoundMaps:
+        """The same for the first ``count`` sequences."""
+        return self if self.mask is None else replace(self, mask=self.mask[:count])
+
+    def recurrent(self, h: Tensor, first: int, last: int) -> Tensor:
+        assert self.weights.weight_hh is not None
+        if self.mask is not None:
+            h = h * self.mask
+        weight, bias = (self._gates(w, first, last) for w in (self.weights.weight_hh, self.weights.bias_hh))
+        assert weight is not None
+        return self.spec.recurrent(h, weight, bias, last - first)
+
+    def normalize(self, gates: Tensor, first: int, last: int) -> Tensor:
+        if not self.spec.norm:
+            return gates
+        weight, bias = (self._gates(w, first, last) for w in (self.weights.weight_norm, self.weights.bias_norm))
+        return F.group_norm(gates, self.spec.recurrent.groups * (last - first), weight, bias, _NORM_EPSILON)
+
+    def peephole(self, c: Tensor, first: int, last: int) -> Tensor | None:
+        weight = self._gates(self.weights.weight_ch, first, last)
+        if weight is None:
+            return None
+        if self.spec.peephole == "conv":
+            return self.spec.recurrent(c.to(weight.dtype), weight, None, last - first)
+        weight = weight.unflatten(0, (last - first, self.spec.hidden_size))
+        weight = weight.view(*weight.shape, *(1,) * (c.dim() - weight.dim()))
+        return (weight * c.unsqueeze(1)).flatten(1, 2)
+
+    def output(self, h: Tensor) -> Tensor:
+        if self.weights.weight_hr is None:
+            return h
+        return replace(self.spec.recurrent, kernel_size=(1,) * self.spec.input.axes, groups=1)(
+            h, self.weights.weight_hr, None, 1
+        )
+
+    def _gates(self, weight: Tensor | None, first: int, last: int) -> Tensor | None:
+        """The rows of ``weight`` that belong to the gates ``first`` to ``last - 1``."""
+        size = self.spec.hidden_size
+        if weight is None or (first == 0 and last * size == weight.shape[0]):
+            return weight
+        return weight[first * size : last * size]

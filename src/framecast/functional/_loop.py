@@ -1,0 +1,61 @@
+"""The one time loop.
+
+It runs packed sequences: at step t the first ``batch_sizes[t]`` rows are alive, the longest sequences first. A padded
+batch is the case where all sizes are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ._steps import State
+
+
+def unroll(
+    step: Callable[[int, Tensor, State], State],
+    inputs: Sequence[Tensor],
+    state: State,
+    *,
+    reverse: bool = False,
+) -> tuple[list[Tensor], State]:
+    """Run ``step`` over time.
+
+    Args:
+        step: ``step(rows, x, state)`` advances the first ``rows`` sequences by one step.
+        inputs: one tensor per step, whose first size (never growing) says how many sequences are alive.
+        state: initial state of all N sequences, the longest first.
+        reverse: run from the last step to the first; each sequence starts at its own last step.
+
+    Returns:
+        The outputs (the first tensor of each state) in order of time, and every sequence's own final state.
+    """
+    sizes = [x.shape[0] for x in inputs]
+    alive = sizes[-1] if reverse else state[0].shape[0]
+    current = state if alive == state[0].shape[0] else _rows(state, 0, alive)
+    outputs: list[Tensor] = []
+    ended: list[State] = []
+    for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):
+        if sizes[t] < alive:
+            ended.append(_rows(current, sizes[t], alive))
+            current = _rows(current, 0, sizes[t])
+        elif sizes[t] > alive:
+            current = _concatenate([current, _rows(state, alive, sizes[t])])
+        alive = sizes[t]
+        current = step(alive, inputs[t], current)
+        outputs.append(current[0])
+    if reverse:
+        outputs.reverse()
+        if alive < state[0].shape[0]:
+            ended.append(tuple(s[alive:] for s in state))
+    return outputs, _concatenate([current, *reversed(ended)]) if ended else current
+
+
+def _rows(state: State, first: int, last: int) -> State:
+    return tuple(s[first:last] for s in state)
+
+
+def _concatenate(states: Sequence[State]) -> State:
+    return tuple(torch.cat(parts) for parts in zip(*states, strict=True))

@@ -1,0 +1,156 @@
+"""What layers and cells share: their options, parameters and initial values.
+
+Shape letters: C input channels, H hidden channels, G gates, K kernel, S spatial axes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from math import sqrt
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from framecast.functional import LayerSpec, State, StepRule, Weights, activation
+
+from ._options import whole
+
+_SPATIAL = (
+    "kernel_size",
+    "recurrent_kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "recurrent_dilation",
+    "padding_mode",
+    "spatial_size",
+)
+_OF_SOME_CELLS = (
+    "nonlinearity",
+    "activation",
+    "recurrent_activation",
+    "reset_after",
+    "proj_size",
+    "peephole",
+    "spatial_size",
+    "forget_bias",
+)
+_GATE_F = 1  # the forget gate's place in an LSTM's stacked gates
+
+
+class RecurrentModule(nn.Module):
+    """A module made of a cell's step rule and a number of spatial axes.
+
+    A subclass names its step rule class in ``_rule`` (whose fields are options of the constructor), its number of
+    spatial axes in ``_axes``, and in ``_takes`` further options that not every cell has.
+    """
+
+    _rule: ClassVar[Callable[..., StepRule]]
+    _axes: ClassVar[int] = 0
+    _takes: ClassVar[tuple[str, ...]] = ()
+    _signature: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        """Show only the options that the class takes in its signature."""
+        super().__init_subclass__()
+        if hasattr(cls, "_rule"):
+            signature = inspect.signature(cls.__init__)
+            refused = cls._refused()
+            shown = [p for p in list(signature.parameters.values())[1:] if p.name not in refused]
+            cls._signature = cls.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+
+    @classmethod
+    def _refused(cls) -> dict[str, str]:
+        """Options the class does not take, and why."""
+        own = {field.name for field in fields(cls._rule)} | set(cls._takes)  # type: ignore[arg-type]
+        refused = {name: f"{cls.__name__} has no such option" for name in _OF_SOME_CELLS if name not in own}
+        if cls._axes == 0:
+            refused |= dict.fromkeys(_SPATIAL, f"{cls.__name__} has no spatial axes")
+        return refused
+
+    @classmethod
+    def _check_options(cls, options: Mapping[str, Any]) -> StepRule:
+        """Refuse options that the class does not take; return the step rule with its own.
+
+        Raises:
+            ValueError: if an option differs from its default and has no meaning here.
+        """
+        defaults = inspect.signature(cls.__init__).parameters
+        for name, reason in cls._refused().items():
+            if name in options and name in defaults and options[name] != defaults[name].default:
+                raise ValueError(f"`{name}` (={options[name]!r}) has no meaning here: {reason}")
+        rule = cls._rule(**{field.name: options[field.name] for field in fields(cls._rule)})  # type: ignore[arg-type]
+        for name in ("nonlinearity", "activation", "recurrent_activation"):
+            if hasattr(rule, name):
+                activation(getattr(rule, name))
+        return rule
+
+    @classmethod
+    def _bias_names(cls, rule: StepRule, bias: bool) -> tuple[str, ...]:
+        """Names of the biases.
+
+        Torch's dense layers have two. A convolutional layer has a second only where it does something of its own:
+        in a GRU that resets after the recurrent projection.
+        """
+        if not bias:
+            return ()
+        second = getattr(rule, "reset_after", cls._axes == 0)
+        return ("bias_ih", "bias_hh") if second else ("bias_ih",)
+
+    def _add_parameters(self, spec: LayerSpec, suffix: str, device: Any, dtype: torch.dtype | None) -> None:
+        for name, shape in spec.shapes().items():
+            self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+
+    def _weights(self, spec: LayerSpec, suffix: str) -> Weights:
+        return Weights(**{name: getattr(self, name + suffix) for name in spec.shapes()})
+
+    def _reset(self, spec: LayerSpec, suffix: str, forget_bias: float | None) -> None:
+        """Draw one layer's initial weights, in torch's order."""
+        bound = 1 / sqrt(spec.hidden_size if self._axes == 0 else spec.fan_in())
+        for name in spec.shapes():
+            parameter = getattr(self, name + suffix)
+            if name in ("weight_ch", "bias_norm"):
+                nn.init.zeros_(parameter)
+            elif name == "weight_norm":
+                nn.init.ones_(parameter)
+            else:
+                nn.init.uniform_(parameter, -bound, bound)
+        if forget_bias is not None:
+            for name, value in zip(spec.bias, (forget_bias, 0.0), strict=False):
+                bias: Tensor = getattr(self, name + suffix)
+                nn.init.constant_(bias.detach().unflatten(0, (spec.rule.gates, -1))[_GATE_F], value)
+
+
+def check_forget_bias(forget_bias: float | None, bias: bool) -> None:
+    """Refuse a forget bias for a layer without biases.
+
+    Raises:
+        ValueError: if there is no bias to hold it.
+    """
+    if forget_bias is not None and not bias:
+        raise ValueError(f"`forget_bias` (={forget_bias}) needs `bias=True`")
+
+
+def check_groups(groups: object) -> int:
+    """Return ``groups`` if it is a positive whole number."""
+    return whole("groups", groups, 1)
+
+
+def zero_state(spec: LayerSpec, batch: int, size: tuple[int, ...], like: Tensor) -> State:
+    """Zero states of one layer and direction, with the device and dtype of ``like``."""
+    return tuple(like.new_zeros(batch, channels, *size) for channels in spec.state_channels)
+
+
+def check_state(name: str, state: Tensor, shape: tuple[int, ...]) -> None:
+    """Check the shape of a state.
+
+    Raises:
+        ValueError: if it is no tensor of this shape.
+    """
+    if not isinstance(state, Tensor):
+        raise ValueError(f"`{name}` must be a tensor of shape {shape}, got {type(state).__name__}")
+    if tuple(state.shape) != shape:
+        raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")

@@ -1,0 +1,133 @@
+"""One-step modules: a cell without time.
+
+Shape letters: N batch, C input channels, H hidden channels, P output channels, S spatial axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.functional import Activation
+from framecast.kernels import layer_pass
+
+from ._base import RecurrentModule, check_forget_bias, check_groups, check_state, zero_state
+from ._options import Size, flag, layer_spec, per_axis, whole
+
+_STATE_NAMES = ("h", "c")
+
+
+class RecurrentCell(RecurrentModule):
+    """Base of all one-step modules; the options are those of the layer of the same name."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str | Activation = "tanh",
+        *,
+        proj_size: int = 0,
+        kernel_size: Size = 3,
+        recurrent_kernel_size: Size | None = None,
+        stride: Size = 1,
+        padding: str | Size = "same",
+        dilation: Size = 1,
+        recurrent_dilation: Size = 1,
+        groups: int = 1,
+        padding_mode: str = "zeros",
+        peephole: str | None = None,
+        spatial_size: Size | None = None,
+        norm: str | None = None,
+        activation: str | Activation = "tanh",
+        recurrent_activation: str | Activation = "sigmoid",
+        reset_after: bool = True,
+        zoneout: float | tuple[float, float] = 0.0,
+        forget_bias: float | None = None,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        options = dict(locals())
+        super().__init__()
+        rule = self._check_options(options)
+        check_forget_bias(forget_bias, flag("bias", bias))
+        self.input_size, self.hidden_size, self.forget_bias = (
+            whole("input_size", input_size, 0),
+            hidden_size,
+            forget_bias,
+        )
+        self._spec = layer_spec(
+            rule,
+            axes=self._axes,
+            input_size=input_size,
+            hidden_size=hidden_size,
+            bias=self._bias_names(rule, bias),
+            proj_size=proj_size,
+            kernel_size=kernel_size,
+            recurrent_kernel_size=recurrent_kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            recurrent_dilation=recurrent_dilation,
+            groups=check_groups(groups),
+            padding_mode=padding_mode,
+            peephole=peephole,
+            frame_size=None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1),
+            norm=norm,
+            zoneout=zoneout,
+        )
+        self._add_parameters(self._spec, "", device, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights; peepholes start at 0."""
+        self._reset(self._spec, "", self.forget_bias)
+
+    def extra_repr(self) -> str:
+        """The sizes, as torch prints them."""
+        kernel = f", kernel_size={self._spec.input.kernel_size}" if self._axes else ""
+        return f"{self.input_size}, {self.hidden_size}{kernel}"
+
+    def forward(self, input: Tensor | None, hx: Any = None) -> Any:
+        """Run one step.
+
+        Args:
+            input: frames ``(N, C, *S)`` or one frame ``(C, *S)``; None for a cell with ``input_size=0``.
+            hx: the state ``(N, P, *S')``, or a pair (h, c); zero if None.
+
+        Returns:
+            The new state h, or (h, c), in the same form.
+
+        Raises:
+            ValueError: if an argument does not fit the cell.
+        """
+        spec = self._spec
+        given = None if hx is None else ((hx,) if spec.rule.states == 1 else tuple(hx))
+        reference = given[0] if input is None and given is not None else input
+        if (input is None) != (self.input_size == 0) or not isinstance(reference, Tensor):
+            raise ValueError(
+                "`input` must be a tensor"
+                if self.input_size
+                else "a cell with `input_size=0` takes `input=None` and needs `hx`"
+            )
+        batched = reference.dim() != self._axes + 1
+        if input is not None and (
+            input.dim() != self._axes + 1 + batched or input.shape[-self._axes - 1] != self.input_size
+        ):
+            wanted = ("N", str(self.input_size), *("D", "H", "W")[3 - self._axes :])
+            raise ValueError(f"`input` must be ({', '.join(wanted)}) or without N, got shape {tuple(input.shape)}")
+        frames = input if input is None or batched else input.unsqueeze(0)
+        size = tuple(reference.shape[reference.dim() - self._axes :])
+        size = size if input is None else spec.input.output_size(size)
+        batch = reference.shape[0] if batched else 1
+        if given is None:
+            state = zero_state(spec, batch, size, reference)
+        else:
+            for name, s, channels in zip(_STATE_NAMES, given, spec.state_channels, strict=False):
+                check_state(name, s, (*((batch,) if batched else ()), channels, *size))
+            state = given if batched else tuple(s.unsqueeze(0) for s in given)
+        _, new = layer_pass(spec, self._weights(spec, ""), frames, [batch], state, training=self.training)
+        new = new if batched else tuple(s.squeeze(0) for s in new)
+        return new[0] if len(new) == 1 else new

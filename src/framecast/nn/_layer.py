@@ -1,0 +1,357 @@
+"""Recurrent layers: several levels, one or two directions, any form of batch.
+
+Shape letters: T time, N batch, C input channels, H hidden channels, P output channels, D directions, L layers,
+S spatial axes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from framecast.functional import Activation, LayerSpec, State
+from framecast.kernels import layer_pass
+
+from ._base import RecurrentModule, check_forget_bias, check_groups, check_state, zero_state
+from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
+from ._sequence import Frames
+
+_STATE_NAMES = ("h_0", "c_0")
+_PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dilation", "recurrent_dilation")
+
+
+class RecurrentLayer(RecurrentModule):
+    """Base of all recurrent layers; see :class:`framecast.nn.ConvLSTM2d` for the options."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int | list[int],
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int | list[int] = 0,
+        *,
+        nonlinearity: str | Activation = "tanh",
+        kernel_size: PerLayer = 3,
+        recurrent_kernel_size: PerLayer | None = None,
+        stride: PerLayer = 1,
+        padding: str | PerLayer = "same",
+        dilation: PerLayer = 1,
+        recurrent_dilation: PerLayer = 1,
+        groups: int = 1,
+        padding_mode: str = "zeros",
+        peephole: str | None = None,
+        spatial_size: Size | None = None,
+        norm: str | None = None,
+        activation: str | Activation = "tanh",
+        recurrent_activation: str | Activation = "sigmoid",
+        reset_after: bool = True,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        forget_bias: float | None = None,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        options = dict(locals())
+        super().__init__()
+        rule = self._check_options(options)
+        self.input_size = whole("input_size", input_size, 0)
+        self.hidden_size = hidden_size
+        self.num_layers = _count_layers(hidden_size, num_layers)
+        self.bias = flag("bias", bias)
+        self.batch_first = flag("batch_first", batch_first)
+        self.dropout = probability("dropout", dropout)
+        self.bidirectional = flag("bidirectional", bidirectional)
+        self.forget_bias = forget_bias
+        check_forget_bias(forget_bias, bias)
+        if dropout and self.num_layers == 1:
+            warnings.warn(f"`dropout` (={dropout}) acts between layers, but there is only one", stacklevel=2)
+        if not input_size and batch_first:
+            raise ValueError("`batch_first` has no meaning with `input_size=0`: there is no input")
+        groups, names, directions = check_groups(groups), self._bias_names(rule, bias), self._directions
+        lists = {name: per_layer(name, options[name], self.num_layers) for name in (*_PER_LAYER, "proj_size")}
+        frame_size = None
+        if spatial_size is not None:
+            frame_size = per_axis("spatial_size", spatial_size, self._axes, 1)
+        specs: list[LayerSpec] = []
+        for k, width in enumerate(per_layer("hidden_size", hidden_size, self.num_layers)):
+            spec = layer_spec(
+                rule,
+                axes=self._axes,
+                input_size=input_size if k == 0 else directions * specs[-1].output_size,
+                hidden_size=width,
+                bias=names,
+                parts=1 if k == 0 else directions,
+                groups=groups,
+                padding_mode=padding_mode,
+                peephole=peephole,
+                frame_size=frame_size,
+                norm=norm,
+                recurrent_dropout=recurrent_dropout,
+                zoneout=zoneout,
+                **{name: values[k] for name, values in lists.items()},
+            )
+            frame_size = None if frame_size is None else spec.input.output_size(frame_size)
+            specs.append(spec)
+            for suffix in self._suffixes(k):
+                self._add_parameters(spec, suffix, device, dtype)
+        self._specs = tuple(specs)
+        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1)
+        listed = [hidden_size, *(options[name] for name in lists)]
+        self._state_per_layer = self.num_layers > 1 and (
+            any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
+            or not all(spec.input.keeps_size() for spec in specs)
+        )
+        parameters = self._signature.parameters
+        self._shown = {
+            name: value
+            for name, value in options.items()
+            if name in parameters
+            and name not in ("input_size", "hidden_size", "device", "dtype")
+            and (name == "kernel_size" or value != parameters[name].default)
+        }
+        self.reset_parameters()
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """Channels of the output, D*P of the last layer."""
+        return self._directions * self._specs[-1].output_size
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """Parameters of every layer and direction, as ``torch.nn.LSTM`` lists them."""
+        return [
+            [getattr(self, name + suffix) for name in spec.shapes()]
+            for k, spec in enumerate(self._specs)
+            for suffix in self._suffixes(k)
+        ]
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: for code written for ``torch.nn.LSTM``, which repacks its weights here."""
+
+    def reset_parameters(self) -> None:
+        """Draw new initial weights; peepholes start at 0."""
+        for k, spec in enumerate(self._specs):
+            for suffix in self._suffixes(k):
+                self._reset(spec, suffix, self.forget_bias)
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults, as torch prints them."""
+        shown = [f"{name}={value!r}" for name, value in self._shown.items()]
+        return ", ".join([str(self.input_size), str(self.hidden_size), *shown])
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence | None,
+        hx: Any = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        steps: int | None = None,
+    ) -> tuple[Any, Any]:
+        """Run the layer over a batch of sequences.
+
+        Args:
+            input: frames ``(T, N, C, *S)``, ``(N, T, C, *S)`` with ``batch_first``, ``(T, C, *S)`` unbatched, a
+                ``PackedSequence``, or None for a layer with ``input_size=0``.
+            hx: initial states as an earlier call returned them; zero if None.
+            lengths: lengths ``(N,)`` of padded sequences. Outputs past a sequence's end are zero, and the returned
+                state is that of its own last step.
+            steps: number of steps to run a layer without input.
+
+        Returns:
+            The output ``(T, N, D*P, *S')`` in the form of the input, and the final states ``(L*D, N, P, *S')``: a
+            tensor, or a pair (h, c) where the cell has two. Where layers differ in size, each is a tuple with one
+            ``(D, N, P_l, *S_l)`` per layer.
+
+        Raises:
+            ValueError: if an argument does not fit the layer.
+        """
+        if self.input_size == 0:
+            frames, states, batched = self._without_input(input, hx, lengths, steps)
+        else:
+            frames, states, batched = self._with_input(input, hx, lengths, steps)
+        data, finals = frames.data, []
+        for k, spec in enumerate(self._specs):
+            outputs = []
+            for d, suffix in enumerate(self._suffixes(k)):
+                output, final = layer_pass(
+                    spec,
+                    self._weights(spec, suffix),
+                    data,
+                    frames.batch_sizes,
+                    states[k * self._directions + d],
+                    reverse=d == 1,
+                    training=self.training,
+                )
+                outputs.append(output)
+                finals.append(tuple(frames.unsort(s, 0) for s in final))
+            data = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+            if self.dropout and k + 1 < self.num_layers:
+                data = F.dropout(data, self.dropout, self.training)
+        assert data is not None
+        return self._form(frames.to_output(data), finals, batched)
+
+    def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
+        if steps is not None:
+            raise ValueError("`steps` is for layers with `input_size=0`; here the input says how many there are")
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
+            self._check_frames(input.data, "packed input", ("M",))
+            frames, batched = Frames.from_packed(input), True
+        else:
+            if not isinstance(input, Tensor):
+                raise ValueError(f"`input` must be a tensor or a PackedSequence, got {type(input).__name__}")
+            batched = input.dim() != self._axes + 2
+            axes = (("N", "T") if self.batch_first else ("T", "N")) if batched else ("T",)
+            self._check_frames(input, "input", axes)
+            if not batched:
+                input = input.unsqueeze(1)
+            elif self.batch_first:
+                input = input.transpose(0, 1)
+            if input.shape[0] == 0:
+                raise ValueError("`input` has no time steps (T = 0)")
+            if lengths is not None:
+                lengths = _check_lengths(lengths, input.shape[0], input.shape[1])
+            frames = Frames.from_padded(input, lengths)
+        assert frames.data is not None
+        size = tuple(frames.data.shape[2:])
+        if self._spatial_size is not None and size != self._spatial_size:
+            raise ValueError(f"`input` has frames of {size}, but `spatial_size` is {self._spatial_size}")
+        if hx is None:
+            states = self._zero_states(frames, size)
+        else:
+            states = frames.sort(self._given_states(hx, frames.batch, size, batched))
+        return frames, states, batched
+
+    def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
+        if input is not None:
+            raise ValueError("`input` must be None: the layer has `input_size=0`")
+        if lengths is not None:
+            raise ValueError("`lengths` has no meaning without input: give `steps`")
+        if steps is None or hx is None:
+            raise ValueError("a layer with `input_size=0` needs `hx` and `steps`")
+        steps = whole("steps", steps, 1)
+        first = hx[0] if isinstance(hx, (tuple, list)) else hx
+        if isinstance(first, (tuple, list)):
+            first = first[0]
+        if not isinstance(first, Tensor):
+            raise ValueError(f"`hx` must hold tensors, got {type(first).__name__}")
+        batched = first.dim() != self._axes + 2
+        batch = first.shape[1] if batched else 1
+        size = tuple(first.shape[2 if batched else 1 :][1:]) if batched else tuple(first.shape[2:])
+        states = self._given_states(hx, batch, size, batched)
+        return Frames(None, [batch] * steps, batch), states, batched
+
+    def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
+        wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self._axes :])
+        if frames.dim() != len(wanted):
+            raise ValueError(f"`{name}` must be ({', '.join(wanted)}), got shape {tuple(frames.shape)}")
+        if frames.shape[len(leading)] != self.input_size:
+            raise ValueError(
+                f"`{name}` has {frames.shape[len(leading)]} channels, but `input_size` is {self.input_size} "
+                f"(shape {tuple(frames.shape)})"
+            )
+        weight = self.all_weights[0][0]
+        if not frames.is_floating_point():
+            raise ValueError(f"`{name}` must be a floating point tensor, got {frames.dtype}")
+        if frames.dtype != weight.dtype and not torch.is_autocast_enabled(frames.device.type):
+            raise ValueError(f"`{name}` is {frames.dtype}, but the layer's weights are {weight.dtype}")
+        if frames.device != weight.device:
+            raise ValueError(f"`{name}` is on {frames.device}, but the layer's weights are on {weight.device}")
+
+    def _state_sizes(self, size: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Spatial size of every layer's states, for input frames of ``size``."""
+        sizes = []
+        for spec in self._specs:
+            size = spec.input.output_size(size)
+            sizes.append(size)
+        return sizes
+
+    def _zero_states(self, frames: Frames, size: tuple[int, ...]) -> list[State]:
+        assert frames.data is not None
+        return [
+            zero_state(spec, frames.batch, s, frames.data)
+            for spec, s in zip(self._specs, self._state_sizes(size), strict=True)
+            for _ in range(self._directions)
+        ]
+
+    def _given_states(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool) -> list[State]:
+        """Split what the caller gave into one state per layer and direction, checking every shape."""
+        count = self._specs[0].rule.states
+        parts = (hx,) if count == 1 else hx
+        if count > 1 and (not isinstance(hx, (tuple, list)) or len(hx) != count):
+            raise ValueError(f"`hx` must be a pair (h_0, c_0), got {type(hx).__name__}")
+        directions, sizes, rows = self._directions, self._state_sizes(size), (batch,) if batched else ()
+        columns: list[list[Tensor]] = []
+        for index, part in enumerate(parts):
+            name = _STATE_NAMES[index]
+            if self._state_per_layer:
+                if not isinstance(part, (tuple, list)) or len(part) != self.num_layers:
+                    raise ValueError(f"`{name}` must be a tuple with one tensor for each of {self.num_layers} layers")
+                layers = list(part)
+                for k, (spec, s) in enumerate(zip(self._specs, sizes, strict=True)):
+                    check_state(f"{name}[{k}]", layers[k], (directions, *rows, spec.state_channels[index], *s))
+            else:
+                channels = self._specs[0].state_channels[index]
+                check_state(name, part, (self.num_layers * directions, *rows, channels, *sizes[0]))
+                layers = [part]
+            columns.append([s if batched else s.unsqueeze(0) for layer in layers for s in layer.unbind(0)])
+        return list(zip(*columns, strict=True))
+
+    def _form(self, output: Any, finals: list[State], batched: bool) -> tuple[Any, Any]:
+        """Output and states in the form that the caller expects."""
+        states: list[Any] = []
+        for column in zip(*finals, strict=True):
+            if self._state_per_layer:
+                layers = [
+                    torch.stack(column[k * self._directions : (k + 1) * self._directions])
+                    for k in range(self.num_layers)
+                ]
+                states.append(tuple(s if batched else s.squeeze(1) for s in layers))
+            else:
+                stacked = torch.stack(column)
+                states.append(stacked if batched else stacked.squeeze(1))
+        if not batched:
+            output = output.squeeze(1)
+        elif self.batch_first and isinstance(output, Tensor):
+            output = output.transpose(0, 1)
+        return output, states[0] if len(states) == 1 else tuple(states)
+
+
+def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:
+    whole("num_layers", num_layers, 1)
+    if not isinstance(hidden_size, list):
+        return num_layers
+    if not hidden_size:
+        raise ValueError("`hidden_size` is an empty list; give one size per layer")
+    if num_layers not in (1, len(hidden_size)):
+        raise ValueError(f"`num_layers` (={num_layers}) contradicts `hidden_size` (={hidden_size})")
+    return len(hidden_size)
+
+
+def _check_lengths(lengths: Tensor | Sequence[int], steps: int, batch: int) -> Tensor:
+    lengths = torch.as_tensor(lengths, device="cpu")
+    if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
+        raise ValueError(f"`lengths` must be whole numbers, got {lengths.dtype}")
+    if tuple(lengths.shape) != (batch,):
+        raise ValueError(f"`lengths` must have shape ({batch},), one per sequence, got {tuple(lengths.shape)}")
+    if batch and (int(lengths.min()) < 0 or int(lengths.max()) > steps):
+        raise ValueError(f"`lengths` must be from 0 to {steps}, the steps of the input, got {lengths.tolist()}")
+    return lengths.long()
