@@ -1,0 +1,3 @@
+"""Networks for sequences of frames. A model returns predictions, never a loss."""
+
+from ._encoder_forecaster import EncoderForecaster as EncoderForecaster
