@@ -1,0 +1,115 @@
+"""Frames as pictures.
+
+Shape letters: C channels, H height, W width.
+"""
+
+import base64
+import io
+import math
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ._run import Frames, Scale
+
+NO_DATA = (232, 233, 238)
+_HATCH = (196, 198, 208)
+_HATCH_PERIOD = 8
+ERROR_COLOURS = "RdBu_r"
+"""White where forecast and truth agree, red where the forecast is too high, blue where it is too low."""
+_BRIGHTNESS_UNITS = ("", "unit", "1", "grey level", "gray level", "grey levels", "gray levels", "brightness")
+
+
+def frame_colours(scale: Scale) -> str:
+    """Name of matplotlib's colour map for frames of one channel: grey for brightness, else one of even steps."""
+    return "gray" if scale.unit.lower() in _BRIGHTNESS_UNITS else "viridis"
+
+
+def frame_picture(frame: Frames, scale: Scale, size: int) -> Image.Image:
+    """Picture of a frame `(C, H, W)` in unit scale, its longer side about `size` pixels; no data is hatched.
+
+    Three channels are taken as red, green and blue; of any other number the mean is shown.
+    """
+    frame, missing = _fit(np.clip(frame, 0, 1), size)
+    if len(frame) == 3:
+        return _picture(np.moveaxis(frame, 0, -1), missing)
+    return _picture(matplotlib.colormaps[frame_colours(scale)](frame.mean(axis=0))[..., :3], missing)
+
+
+def error_picture(forecast: Frames, target: Frames, limit: float, size: int) -> Image.Image:
+    """Picture of forecast minus target `(C, H, W)`, the mean of the channels, with full colours at ±`limit`."""
+    error, missing = _fit((forecast - target).mean(axis=0, keepdims=True), size)
+    shade = np.clip(error[0] / limit, -1, 1) / 2 + 0.5
+    return _picture(matplotlib.colormaps[ERROR_COLOURS](shade)[..., :3], missing)
+
+
+def error_limit(forecast: Frames, target: Frames, scale: Scale) -> float:
+    """Error at which the colours saturate: beyond 99.5 % of the errors seen at all, and round in the data's unit."""
+    step = max(forecast.shape[-1] * forecast.shape[-2] // 100_000, 1)  # of large frames some rows will do
+    error = np.abs(forecast[..., ::step, :] - target[..., ::step, :]).mean(axis=-3)
+    error = error[np.isfinite(error) & (error > 0.01)]
+    largest = max(float(np.quantile(error, 0.995)) if error.size else 0.0, 0.05)
+    span = abs(scale.high - scale.low)
+    power = 10.0 ** math.floor(math.log10(largest * span))
+    rounded = next(step for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= largest * span * 0.999)
+    return min(rounded * power / span, 1.0)
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """Return an image's bytes as an address that holds them."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def picture_uri(picture: Image.Image, photograph: bool = False) -> str:
+    """Return a picture as an address that holds it: PNG, or JPEG for photographs."""
+    buffer = io.BytesIO()
+    if photograph:
+        picture.save(buffer, "JPEG", quality=80, subsampling=1)
+        return data_uri(buffer.getvalue(), "jpeg")
+    colours = picture.getcolors(256)
+    (picture.quantize(256) if colours else picture).save(buffer, "PNG", optimize=True)
+    return data_uri(buffer.getvalue(), "png")
+
+
+def is_photograph(frames: Frames, size: int) -> bool:
+    """Tell whether frames `(…, C, H, W)` shown at `size` lose nothing visible as JPEG: reduced, or in colour."""
+    longest = max(frames.shape[-2:])
+    return longest > size or (frames.shape[-3] == 3 and 2 * longest > size)
+
+
+def colour_stops(name: str, count: int = 9) -> list[str]:
+    """Return `count` even steps of a colour map as `#rrggbb`."""
+    steps = (matplotlib.colormaps[name](np.linspace(0, 1, count))[:, :3] * 255).round().astype(int)
+    return ["#" + "".join(f"{part:02x}" for part in step) for step in steps]
+
+
+def _fit(frame: Frames, size: int) -> tuple[Frames, NDArray[np.bool_]]:
+    """Enlarge a frame `(C, H, W)` by a whole factor, or average it down; return it without NaN, and where they were."""
+    missing = ~np.isfinite(frame).all(axis=0)
+    frame = np.where(missing, np.float32(0), frame)
+    height, width = missing.shape
+    longest = max(height, width)
+    if longest <= size:
+        factor = size // longest
+        return frame.repeat(factor, axis=1).repeat(factor, axis=2), missing.repeat(factor, 0).repeat(factor, 1)
+    shape = (max(width * size // longest, 1), max(height * size // longest, 1))
+
+    def average(plane: Any) -> Frames:
+        return np.asarray(Image.fromarray(plane.astype(np.float32)).resize(shape, Image.Resampling.BOX))
+
+    valid = average(np.logical_not(missing))
+    planes = np.stack([average(plane) for plane in frame])
+    return np.clip(planes / np.maximum(valid, 1e-6), -1, 1), valid < 0.5
+
+
+def _picture(colours: NDArray[np.floating], missing: NDArray[np.bool_]) -> Image.Image:
+    """Colour the pixels `(H, W, 3)`, given from 0 to 1, and hatch the missing ones."""
+    pixels = (colours * 255).round().astype(np.uint8)
+    rows, columns = np.indices(missing.shape, sparse=True)
+    hatch = (rows + columns) % _HATCH_PERIOD < 2
+    pixels[missing] = NO_DATA
+    pixels[missing & hatch] = _HATCH
+    return Image.fromarray(pixels)

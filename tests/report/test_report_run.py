@@ -1,0 +1,109 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from framecast.report._run import Examples, Scale, read_examples, read_run
+
+
+def append_version(run, version, steps, loss):
+    path = run / "logs" / "csv" / f"version_{version}" / "metrics.csv"
+    path.parent.mkdir(parents=True)
+    lines = [f"0,{step},{loss},\r\n" for step in steps]
+    path.write_text("epoch,step,train_loss,val_loss\r\n" + "".join(lines), newline="")
+    return path
+
+
+def test_resumed_logs_override_from_their_first_step_on(make_run):
+    run = make_run()
+    append_version(run, 2, range(12, 15), 2.0)
+    append_version(run, 10, range(14, 17), 10.0)  # numbers count, not letters: 10 comes after 2
+    steps, losses = read_run(run).log["train_loss"]
+    assert steps == list(range(17))
+    assert losses[12:] == [2.0, 2.0, 10.0, 10.0, 10.0]
+    assert losses[11] == pytest.approx(1 / 12)
+    assert "val_loss" not in read_run(run).log  # logged at step 19, which the resumed run had not reached
+
+
+def test_a_line_cut_short_by_a_kill_is_left_out(make_run):
+    run = make_run()
+    path = append_version(run, 1, range(20, 23), 0.125)
+    path.write_bytes(path.read_bytes()[:-5])  # "0.125" becomes "0.1"
+    assert read_run(run).log["train_loss"][0][-1] == 21
+
+
+def test_empty_and_unreadable_log_values(make_run):
+    run = make_run()
+    path = append_version(run, 1, [20], "nan")
+    path.write_text(path.read_text() + "0,,5.0,\n0,x,5.0,\n0,21,,\n")
+    append_version(run, 2, [], 0.0)
+    assert read_run(run).log["train_loss"][0] == list(range(20))
+
+
+def test_squared_error_is_summed_over_pixels_and_averaged_over_frames_with_data():
+    target = np.zeros((1, 3, 1, 2, 2), np.float32)
+    forecast = np.full_like(target, 0.5)
+    target[0, 1, 0, 0] = np.nan
+    target[0, 2] = np.nan
+    assert Examples(target, target, forecast).squared_error() == pytest.approx([(1.0 + 0.5) / 2])
+
+
+def test_the_newest_test_folder_is_taken_unless_one_is_named(make_run):
+    run = make_run()
+    for name, age in (("test-other", 1e9), ("test_long", 2e9)):
+        folder = run / name
+        folder.mkdir()
+        metrics = json.loads((run / "test" / "metrics.json").read_text())
+        metrics["protocol"]["data"] = name
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        os.utime(folder / "metrics.json", (age, age))
+    (run / "test_empty").mkdir()
+    assert read_run(run).protocol["data"] == "test_long"
+    assert read_run(run).examples is None
+    assert read_run(run, "test-other").protocol["data"] == "test-other"
+    with pytest.raises(FileNotFoundError, match=r"`test` \(='nope'\) must be a folder of .*there: test, test-other"):
+        read_run(run, "nope")
+
+
+def test_scale_and_missing_scores(make_run):
+    run = make_run()
+    path = run / "test" / "metrics.json"
+    path.write_text(path.read_text().replace("77.77", "Infinity"))
+    read = read_run(run)
+    assert read.scale == Scale(0.0, 255.0, "grey level")
+    assert read.scores["zero"]["mse"]["by_lead_time"][0] is None
+    assert read.scores["zero"]["psnr"]["mean"] is None
+
+
+def test_not_a_run(tmp_path, make_run):
+    with pytest.raises(FileNotFoundError, match="no run folder at"):
+        read_run(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder, it has no config\.yaml"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"protocol": {}, "scores": {"model": {"mse": 3}}}'])
+def test_damaged_metrics(make_run, text):
+    run = make_run()
+    (run / "test" / "metrics.json").write_text(text)
+    with pytest.raises(ValueError, match=r"metrics\.json` cannot be read .*run `framecast test` again"):
+        read_run(run)
+
+
+def test_damaged_examples(make_run, tmp_path):
+    path = make_run() / "test" / "examples.npz"
+    whole = path.read_bytes()
+    for broken in (b"", b"not a zip", whole[: len(whole) // 2]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"examples\.npz` cannot be read"):
+            read_examples(path)
+    frames = np.zeros((2, 3, 1, 4, 4), np.float32)
+    np.savez(path, input=frames, target=frames)
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_examples(path)
+    np.savez(path, input=frames, target=frames, forecast=frames[:, :2])
+    with pytest.raises(ValueError, match=r"target and forecast \(n, K, C, H, W\), got .*\(2, 2, 1, 4, 4\)"):
+        read_examples(path)
+    with pytest.raises(FileNotFoundError, match="no examples at"):
+        read_examples(tmp_path / "none.npz")
