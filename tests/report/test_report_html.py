@@ -94,7 +94,7 @@ def test_without_test_results_the_report_says_how_to_get_them(make_run):
     run = make_run(tested=False)
     page = Page(write_report(run))
     assert "Not tested yet. Lowest validation loss so far: 0.0753, at step 19." in page.text
-    command = f"framecast test --config {run}/config.yaml --ckpt_path {run}/checkpoints/best.ckpt"
+    command = f"framecast test --run {run}"
     assert command in page.text
     assert len(page.alts) == 1  # the learning curve
 

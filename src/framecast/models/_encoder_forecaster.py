@@ -131,10 +131,9 @@ class EncoderForecaster(nn.Module):
         for layer in self.encoder:
             x, state = layer(x)
             states.append(state)
-        hidden, x = [], None
-        for index, (layer, state) in enumerate(zip(self.forecaster, states, strict=True)):
-            x, _ = layer(x, state, steps=horizon) if index == 0 else layer(x, state)
-            hidden.append(x)
+        hidden = [self.forecaster[0](None, states[0], steps=horizon)[0]]
+        for layer, state in zip(self.forecaster[1:], states[1:], strict=True):
+            hidden.append(layer(hidden[-1], state)[0])
         seen = hidden[-1] if self.dense else torch.cat(hidden, 2)
         return self._to_frames(self.head(seen.flatten(0, 1)).unflatten(0, seen.shape[:2]), height, width)
 

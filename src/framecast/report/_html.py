@@ -222,8 +222,7 @@ def _learning(run: Run) -> dict[str, Any] | None:
 
 
 def _test_command(run: Run) -> str:
-    config, checkpoint = run.path / "config.yaml", run.path / "checkpoints" / "best.ckpt"
-    return shlex.join(["framecast", "test", "--config", str(config), "--ckpt_path", str(checkpoint)])
+    return shlex.join(["framecast", "test", "--run", str(run.path)])
 
 
 def _versions(run: Run) -> list[tuple[str, str]]:

@@ -1,0 +1,23 @@
+"""Framecast: recurrent layers for sequences of frames, and what turns them into forecasts.
+
+``framecast.nn`` needs torch alone; :func:`load` needs the extra ``train``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._forecaster import Forecaster as Forecaster
+    from ._forecaster import load as load
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs more than torch only when it is asked for."""
+    if name in ("load", "Forecaster"):
+        from . import _forecaster
+
+        return getattr(_forecaster, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

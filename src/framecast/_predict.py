@@ -1,0 +1,83 @@
+"""Forecasts of a user's own frames, from the command line.
+
+Shape letters: T input frames, K forecast frames, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from framecast._forecaster import load
+from framecast.data import Recording, Scale, fresh_folder, read_recording, write_animation, write_recording
+
+_INPUT_EDGE, _FORECAST_EDGE = (130, 130, 130), (230, 97, 1)
+
+
+def predict(
+    ckpt_path: str,
+    input: str,
+    output: str,
+    horizon: int = 10,
+    input_frames: int | None = None,
+    scale: tuple[float, float] | None = None,
+    grayscale: bool = False,
+    device: str = "cpu",
+) -> None:
+    """Forecast the frames that follow a recording of the user's own.
+
+    Writes the frames as images, all of them as forecast.npy, and an animation: input with a grey edge, forecast with
+    an orange one.
+
+    Args:
+        ckpt_path: the checkpoint of a trained forecaster.
+        input: a folder of images, a GIF, a TIFF stack, a .npy (T, H, W) or (T, C, H, W), or a video.
+        output: the folder to write into; it must not hold anything yet.
+        horizon: number of frames to forecast.
+        input_frames: number of last frames to forecast from, by default as many as in training.
+        scale: the input's own low and high value, where they differ from those of the training data.
+        grayscale: turn colour into one channel.
+        device: where to run the network.
+    """
+    forecaster = load(ckpt_path, device=device)
+    recording = read_recording(input, grayscale=grayscale)
+    frames = recording.frames
+    if frames.shape[1] == 3 and forecaster.channels == 1:
+        raise ValueError(f"{input} is in colour, but the model takes 1 channel; add --grayscale true")
+    own = None if scale is None else Scale(float(scale[0]), float(scale[1]))
+    if own is None:
+        _warn_of_another_scale(recording, forecaster.scale)
+    forecast = forecaster.predict(frames, horizon, scale=own, input_frames=input_frames)
+    folder = fresh_folder(output)
+    write_recording(folder, forecast, recording.dtype)
+    used = frames[-(input_frames or forecaster.input_frames) :]
+    write_animation(folder / "animation.gif", _animation(used, forecast, own or forecaster.scale))
+    size = "x".join(map(str, forecast.shape[-2:]))
+    print(f"{len(forecast)} frames of {size} from the last {len(used)} of {recording.name}: {folder}")
+
+
+def _warn_of_another_scale(recording: Recording, scale: Scale) -> None:
+    """Say so when the values can hardly be on the scale that the model was trained on."""
+    low, high = float(np.nanmin(recording.frames)), float(np.nanmax(recording.frames))
+    width = scale.high - scale.low
+    if high - low < 0.02 * width or low < scale.low - width or high > scale.high + width:
+        print(
+            f"framecast: note: values of {recording.name} go from {low:g} to {high:g}, but the model was trained on a scale of "
+            f"{scale.low:g} to {scale.high:g}; if theirs is another, give it with --scale '[LOW, HIGH]'",
+            file=sys.stderr,
+        )
+
+
+def _animation(frames: np.ndarray, forecast: np.ndarray, scale: Scale) -> np.ndarray:
+    """Input and forecast as 8-bit colour ``(T + K, H + 2, W + 2, 3)``, edges telling which is which."""
+    shown = []
+    for part, colour in ((frames, _INPUT_EDGE), (forecast, _FORECAST_EDGE)):
+        unit = np.nan_to_num(np.asarray(scale.to_unit(part)), nan=0.0)
+        grey = np.round(255 * unit.clip(0, 1)).astype(np.uint8)
+        rgb = grey if grey.shape[1] == 3 else grey[:, :1].repeat(3, axis=1)
+        image = np.empty((len(rgb), rgb.shape[2] + 2, rgb.shape[3] + 2, 3), np.uint8)
+        image[:] = colour
+        image[:, 1:-1, 1:-1] = rgb.transpose(0, 2, 3, 1)
+        shown.append(image)
+    return np.concatenate(shown)

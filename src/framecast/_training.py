@@ -1,0 +1,262 @@
+"""Training, validation and test from the command line, each in a run's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from framecast import __version__
+from framecast._forecaster import read_checkpoint
+from framecast.data import FramesDataModule, Scale, fresh_folder
+from framecast.metrics import format_table
+from framecast.tasks import BEST, LAST, FramesPerSecond, LastCheckpoint, Task, TrainingDivergedError
+
+_CONFIG = "config.yaml"
+
+
+def run(args: list[str]) -> None:
+    """Run ``fit``, ``validate`` or ``test`` with the arguments of the command line."""
+    from framecast.cli import config_path
+
+    names = _values_of(args, ("--config", "-c"))
+    args = _replaced(args, ("--config", "-c"), lambda name: str(config_path(name)))
+    folder = next(iter(_values_of(args, ("--run",))), None)
+    if folder is None and args[0] != "fit":
+        checkpoint = next(iter(_values_of(args, ("--ckpt_path",))), "")
+        parent = Path(checkpoint).resolve().parent.parent
+        folder = str(parent) if (parent / _CONFIG).is_file() else None
+    if not names and folder is not None and {"-h", "--help"}.isdisjoint(args):
+        config = Path(folder) / _CONFIG
+        if not config.is_file():
+            raise FileNotFoundError(f"{folder} holds no run: there is no {config}; name one with --config")
+        args = [args[0], "--config", str(config), *args[1:]]
+    default = folder or f"runs/{Path(names[-1]).stem}" if names or folder else "runs/unnamed"
+    _CommandLine(default, args)
+
+
+class _Parser(LightningArgumentParser):
+    """The parser of one command."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+
+
+class _SaveConfig(SaveConfigCallback):
+    """Keep the run's configuration in its folder."""
+
+    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write it, unless the run is resumed."""
+        path = Path(trainer.default_root_dir) / _CONFIG
+        if stage == "fit" and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.parser.save(self.config, str(path), skip_none=False)
+
+
+class _CommandLine(LightningCLI):
+    """Lightning's command line, in a run's folder."""
+
+    def __init__(self, folder: str, args: list[str]) -> None:
+        self.folder = Path(folder)
+        self.resumes = False
+        super().__init__(
+            Task,
+            FramesDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=_SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_class=_Parser,
+            parser_kwargs={"prog": "framecast"},
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands that Lightning runs."""
+        skipped = {
+            "model",
+            "dataloaders",
+            "datamodule",
+            "train_dataloaders",
+            "val_dataloaders",
+            "weights_only",
+            "verbose",
+        }
+        return dict.fromkeys(("fit", "validate", "test"), skipped)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the given arguments, whatever the process was started with."""
+        self.config = parser.parse_args(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options of a run."""
+        parser.add_argument("--run", type=str | None, default=None, help="The run's folder (default: runs/CONFIG).")
+        parser.add_argument(
+            "--output", type=str | None, default=None, help="Where a test puts its results (default: RUN/test)."
+        )
+        parser.add_argument(
+            "--checkpoint_every_n_steps", type=int, default=100, help="Steps between two writes of last.ckpt."
+        )
+
+    def before_instantiate_classes(self) -> None:
+        """Settle which folder and which checkpoint this is about, before anything is built."""
+        config = self.config[self.subcommand]
+        config.run = str(self.folder)
+        given = config.ckpt_path
+        if self.subcommand == "fit":
+            self.resumes = given == "last"
+            if self.resumes:
+                config.ckpt_path = str(self._checkpoint(LAST))
+            elif self.folder.exists() and any(self.folder.iterdir()):
+                raise FileExistsError(
+                    f"{self.folder} already holds a run: resume it with --ckpt_path last, or name another with --run"
+                )
+        elif given in (None, "best", "last"):
+            config.ckpt_path = str(self._checkpoint(LAST if given == "last" else BEST))
+        if config.ckpt_path is not None:
+            self.about = read_checkpoint(config.ckpt_path)["framecast"]
+
+    def _checkpoint(self, name: str) -> Path:
+        path = self.folder / "checkpoints" / name
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no {path}; is {self.folder} the folder of a run that has begun?")
+        return path
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Put logs and checkpoints into the run's folder."""
+        config = self._get(self.config_init, "trainer")
+        own: dict[str, Any] = {"default_root_dir": str(self.folder), "logger": False, "enable_checkpointing": False}
+        callbacks = list(config.get("callbacks") or [])
+        if self.subcommand == "fit":
+            if config.get("logger") is None:
+                logs = self.folder / "logs"
+                own["logger"] = [CSVLogger(str(logs), "csv"), TensorBoardLogger(str(logs), "tensorboard")]
+            else:
+                own["logger"] = config.get("logger")
+            own["enable_checkpointing"] = True
+            callbacks += [
+                ModelCheckpoint(
+                    dirpath=self.folder / "checkpoints",
+                    filename=Path(BEST).stem,
+                    monitor="val_loss",
+                    enable_version_counter=False,
+                    save_on_train_epoch_end=False,
+                ),
+                LastCheckpoint(self._get(self.config_init, "checkpoint_every_n_steps")),
+                FramesPerSecond(),
+            ]
+        return super().instantiate_trainer(**own, callbacks=callbacks, **kwargs)
+
+    def after_instantiate_classes(self) -> None:
+        """Refuse a checkpoint of another model before any work."""
+        if self._get(self.config, "ckpt_path") is None:
+            return
+        if self.about.get("scale"):
+            self.datamodule.use_scale(Scale.from_dict(self.about["scale"]))
+        mine = self.model.describe()
+        for name in ("task", "network", "config"):
+            theirs = self.about.get(name)
+            if theirs != mine[name]:
+                path = self._get(self.config, "ckpt_path")
+                raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {mine[name]}")
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Load checkpoints without running any code that they might hold."""
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        kwargs["weights_only"] = True
+        return kwargs
+
+    def fit(self, **kwargs: Any) -> None:
+        """Train; if the loss becomes no number, say which checkpoint is still good."""
+        try:
+            self.trainer.fit(**kwargs)
+        except TrainingDivergedError as error:
+            last = self.folder / "checkpoints" / LAST
+            kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+            advice = "try a lower --model.learning_rate, or --trainer.gradient_clip_val 1"
+            raise TrainingDivergedError(f"{error}: training stopped; {kept}; {advice}") from error
+
+    def after_fit(self) -> None:
+        """Say where the results are and what comes next."""
+        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            print(f"\nrun: {self.folder}\nnext: framecast test --run {self.folder}")
+
+    def before_test(self) -> None:
+        """Refuse a folder that is in use before the work."""
+        output = self._get(self.config, "output")
+        self.output = fresh_folder(Path(output) if output else fresh_name(self.folder / "test"))
+
+    def after_test(self) -> None:
+        """Print and write the scores and their protocol."""
+        if not self.trainer.is_global_zero:
+            return
+        checkpoint = Path(self._get(self.config, "ckpt_path"))
+        protocol = {
+            **self.datamodule.describe("test"),
+            "split": "test",
+            "sequences": len(self.datamodule.test_set),
+            "scale": self.datamodule.scale.as_dict(),
+            "averaging": "MSE, MAE and cross-entropy are sums over a frame's valid pixels (MSE and MAE of unclipped "
+            "forecasts), SSIM and PSNR are of frames clipped to [0, 1]; all are means over frames and sequences",
+            "checkpoint": checkpoint.name,
+            "step": int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
+            "seed": self.datamodule.seed,
+            "parameters": sum(p.numel() for p in self.model.network.parameters()),
+            "framecast": __version__,
+            "torch": torch.__version__,
+        }
+        scores = self.model.results()
+        with (self.output / "metrics.json").open("x") as file:
+            json.dump({"protocol": protocol, "scores": scores}, file, indent=2)
+        examples = {name: torch.stack(parts).numpy() for name, parts in self.model.examples.items() if parts}
+        np.savez_compressed(self.output / "examples.npz", allow_pickle=False, **examples)
+        print(f"\n{format_table(scores)}\n\n{_in_words(protocol)}\n\nscores: {self.output / 'metrics.json'}")
+        print(f"next: framecast report --run {self.folder}")
+
+
+def fresh_name(path: Path) -> Path:
+    """``path``, or if it is taken the first free of ``path-2``, ``path-3``, ..."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def _in_words(protocol: dict[str, Any]) -> str:
+    size = "x".join(map(str, protocol["frame_size"]))
+    return (
+        f"{protocol['data']}; {protocol['sequences']} sequences of the {protocol['split']} part; "
+        f"{protocol['input_frames']} frames in, {protocol['horizon']} out, {size} pixels, unit scale. "
+        f"{protocol['averaging']}. {protocol['checkpoint']}, step {protocol['step']}."
+    )
+
+
+def _values_of(args: list[str], names: tuple[str, ...]) -> list[str]:
+    """Values of an option, ``--name value`` or ``--name=value``."""
+    found: list[str] = []
+    _replaced(args, names, lambda value: found.append(value) or value)  # type: ignore[func-returns-value]
+    return found
+
+
+def _replaced(args: list[str], names: tuple[str, ...], change: Any) -> list[str]:
+    """Arguments with the values of an option changed."""
+    result = list(args)
+    for i, arg in enumerate(args):
+        if arg in names and i + 1 < len(args):
+            result[i + 1] = change(args[i + 1])
+        elif arg.split("=", 1)[0] in names and "=" in arg:
+            name, value = arg.split("=", 1)
+            result[i] = f"{name}={change(value)}"
+    return result

@@ -1,0 +1,178 @@
+"""The command line: ``framecast fit | validate | test | predict | report | demo``.
+
+Training commands are Lightning's command line over typed constructors; every option of every constructor is an option
+here and a key of the YAML configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from framecast import __version__
+from framecast._extras import require
+
+_OVERVIEW = """\
+usage: framecast COMMAND [options]
+
+  fit       train a network:            framecast fit --config moving_mnist
+  test      score it on unseen data:    framecast test --run runs/moving_mnist
+  validate  its loss on validation data
+  predict   forecast your own frames:   framecast predict --ckpt_path CKPT --input PATH --horizon 10 --output DIR
+  report    one HTML file of a run:     framecast report --run runs/moving_mnist
+  demo      all of it in minutes:       framecast demo forecast
+
+configurations by name: {configs}
+framecast COMMAND --help lists a command's options.
+"""
+
+# What Lightning says of things that are as they should be here.
+_NOISE = (
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; return the exit code, 2 for what the caller can mend.
+
+    Set ``FRAMECAST_TRACEBACK=1`` to see where an error came from.
+    """
+    args = sys.argv[1:] if argv is None else list(argv)
+    if args and args[0] == "--version":
+        print(f"framecast {__version__}")
+        return 0
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_OVERVIEW.format(configs=", ".join(shipped_configs())))
+        return 0 if args else 2
+    try:
+        command = _commands().get(args[0])
+        if command is None:
+            raise ValueError(f"unknown command {args[0]!r}; there are {', '.join(_commands())}")
+        command(args)
+    except (ValueError, OSError, ImportError, RuntimeError, argparse.ArgumentError) as error:
+        if os.environ.get("FRAMECAST_TRACEBACK") or not _is_callers(error):
+            raise
+        print(f"framecast: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def shipped_configs() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in (Path(__file__).parent / "configs").glob("*.yaml"))
+
+
+def config_path(name: str) -> Path:
+    """Path of a configuration: a file, or one of the shipped ones by name.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    shipped = Path(__file__).parent / "configs" / f"{name}.yaml"
+    if not shipped.is_file():
+        names = ", ".join(shipped_configs())
+        raise FileNotFoundError(f"there is no configuration {name!r}: neither a file nor one of {names}")
+    return shipped
+
+
+def _commands() -> dict[str, Callable[[list[str]], None]]:
+    return {
+        "fit": _lightning,
+        "validate": _lightning,
+        "test": _lightning,
+        "predict": _predict,
+        "report": _report,
+        "demo": _demo,
+    }
+
+
+def _lightning(args: list[str]) -> None:
+    require("lightning", "train", "training")
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message=message)
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    from framecast._training import run
+
+    run(args)
+
+
+def _predict(args: list[str]) -> None:
+    from framecast._predict import predict
+
+    _call(predict, args)
+
+
+def _report(args: list[str]) -> None:
+    from framecast.report import write_report
+
+    def report(run: str, test: str | None = None, output: str | None = None) -> None:
+        """Write a run's report, one HTML file with all pictures inside.
+
+        Args:
+            run: the run's folder.
+            test: name of the folder with the test results, the newest if not given.
+            output: the file to write, by default report.html in the run's folder.
+        """
+        path = write_report(Path(run), test=test, output=None if output is None else Path(output))
+        print(f"report: {path.resolve()}")
+
+    _call(report, args)
+
+
+def _demo(args: list[str]) -> None:
+    from framecast._training import fresh_name
+
+    def demo(what: str = "forecast", runs: str = "runs") -> None:
+        """Train, test and report on data that comes with the package, in a few minutes.
+
+        Args:
+            what: the demonstration, "forecast".
+            runs: the folder to put the run into.
+        """
+        if what != "forecast":
+            raise ValueError(f"there is no demonstration {what!r}; there is 'forecast'")
+        run = str(fresh_name(Path(runs) / f"demo-{what}"))
+        _lightning(["fit", "--config", f"demo_{what}", "--run", run])
+        _lightning(["test", "--run", run])
+        _report(["report", "--run", run])
+
+    if len(args) > 1 and not args[1].startswith("-"):
+        args = [args[0], "--what", *args[1:]]
+    _call(demo, args)
+
+
+def _call(function: Callable[..., None], args: list[str]) -> None:
+    """Call a function with arguments from the command line."""
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+    jsonargparse = require("jsonargparse", "train", "the command line")
+    parser = jsonargparse.ArgumentParser(
+        prog=f"framecast {args[0]}", description=(function.__doc__ or "").splitlines()[0], exit_on_error=False
+    )
+    parser.add_function_arguments(function, as_group=False)
+    function(**parser.parse_args(args[1:]).as_dict())
+
+
+def _is_callers(error: BaseException) -> bool:
+    """Whether the error is the caller's to mend: a plain RuntimeError is not."""
+    return type(error) is not RuntimeError and not isinstance(error, (NotImplementedError, RecursionError))
+
+
+def _one_line(error: BaseException) -> str:
+    """The gist of an error's message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:4])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Windows over the user's own recordings.
+
+Shape letters: T input frames, K horizon, C channels, H height, W width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ._checks import check_positive, height_and_width, list_index
+from ._reading import Recording, read_recording
+from ._scale import Scale
+
+
+class FrameSequences(Dataset[dict[str, Tensor]]):
+    """Sequences of consecutive frames from recordings, each recording's windows in order of time.
+
+    Item `{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W)}`: float32 in the unit scale, where
+    values beyond the scale lie beyond 0 and 1, and a bool mask of the target's pixels that have a value. Missing
+    values are 0 in input and target.
+
+    All recordings are read once to begin with; later, those that `cache_bytes` does not hold are read again.
+
+    Args:
+        recordings: Paths for :func:`read_recording`.
+        input_frames: Number of frames given, T.
+        horizon: Number of frames to forecast, K.
+        stride: Frames from one window's start to the next.
+        scale: The scale, or how to fit one to these recordings: `"min-max"` or `"percentiles"`. An empty `dtype`
+            is filled in.
+        percentiles: For `scale="percentiles"`, see :meth:`Scale.fit`.
+        unit: Name of the values' unit, if a scale is fitted.
+        reduce: Block mean by this factor, before everything else, see :func:`block_mean`.
+        crop: Size of the part in the middle to keep: a number, or (H, W). Default: all.
+        crop_later: Only check that frames are large enough for `crop` and leave cutting to :class:`Augment`.
+        grayscale: Turn RGB into one channel.
+        cache_bytes: Memory for recordings that have been read; the latest one is always kept.
+
+    Raises:
+        ValueError: If a number is out of its range, a recording is too short or cannot be read, or the recordings
+            differ in type, channels or (unless cropped) size.
+        IndexError: For an index out of range.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "rain.npy")
+        >>> np.save(path, np.arange(7.0).reshape(7, 1, 1))
+        >>> windows = FrameSequences([path], input_frames=2, horizon=1, stride=2, scale="min-max")
+        >>> len(windows), windows[-1]["target"] * 6
+        (3, tensor([[[[6.]]]]))
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[str | Path],
+        *,
+        input_frames: int = 10,
+        horizon: int = 10,
+        stride: int = 1,
+        scale: Scale | str = "min-max",
+        percentiles: tuple[float, float] = (1.0, 99.0),
+        unit: str = "",
+        reduce: int = 1,
+        crop: int | tuple[int, int] | None = None,
+        crop_later: bool = False,
+        grayscale: bool = False,
+        cache_bytes: int = 2**31,
+    ) -> None:
+        sizes = {"input_frames": input_frames, "horizon": horizon, "stride": stride, "cache_bytes": cache_bytes}
+        for name, value in sizes.items():
+            check_positive(name, value)
+        if not recordings:
+            raise ValueError("`recordings` must name at least one recording")
+        self.recordings = [Path(path) for path in recordings]
+        self.input_frames = input_frames
+        self.horizon = horizon
+        self.stride = stride
+        self.crop = None if crop is None else height_and_width("crop", crop)
+        self.crop_later = crop_later
+        self._read = _Reader(grayscale, reduce, cache_bytes)
+        first = self._read(self.recordings[0])
+        self.channels = first.frames.shape[1]
+        self.frame_size = self.crop or first.frames.shape[2:]
+        self.kind = _kind(first)
+        self._ends = list(accumulate(self._count_windows(self._read(path), first) for path in self.recordings))
+        if not isinstance(scale, Scale):
+            scale = Scale.fit(map(self._read, self.recordings), scale, percentiles, unit)
+        self.scale = replace(scale, dtype=scale.dtype or first.dtype.name)
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        index = list_index(index, len(self))
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        start = self.stride * (index - (self._ends[number - 1] if number else 0))
+        frames = self._read(self.recordings[number]).frames[start : start + self.input_frames + self.horizon]
+        if self.crop and not self.crop_later:
+            frames = _centre(frames, self.crop)
+        values = torch.from_numpy(self.scale.to_unit(frames))
+        target = values[self.input_frames :]
+        return {
+            "input": values[: self.input_frames].nan_to_num(),
+            "target": target.nan_to_num(),
+            "mask": ~target.isnan(),
+        }
+
+    def _count_windows(self, recording: Recording, first: Recording) -> int:
+        count, _, *size = recording.frames.shape
+        needed = self.input_frames + self.horizon
+        if count < needed:
+            raise ValueError(
+                f"{recording.name} has {count} frames, fewer than `input_frames` + `horizon` "
+                f"(={self.input_frames} + {self.horizon}): leave it out, or ask for fewer"
+            )
+        if _kind(recording) != self.kind:
+            raise ValueError(
+                "recordings must have the same channels and type, "
+                f"but {first.name} has {self.kind} and {recording.name} {_kind(recording)}"
+            )
+        if self.crop and (self.crop[0] > size[0] or self.crop[1] > size[1]):
+            raise ValueError(f"`crop` (={self.crop}) must not exceed the frames of {recording.name}, {tuple(size)}")
+        if not self.crop and tuple(size) != self.frame_size:
+            raise ValueError(
+                f"recordings must have frames of one size, but {first.name} has {self.frame_size} and "
+                f"{recording.name} has {tuple(size)}: set `crop`"
+            )
+        return (count - needed) // self.stride + 1
+
+
+class _Reader:
+    """Reads recordings and keeps the latest ones."""
+
+    def __init__(self, grayscale: bool, reduce: int, cache_bytes: int) -> None:
+        self.grayscale, self.reduce, self.cache_bytes = grayscale, reduce, cache_bytes
+        self._kept: dict[Path, Recording] = {}  # the latest at the end
+
+    def __call__(self, path: Path) -> Recording:
+        recording = self._kept.pop(path, None) or read_recording(path, self.grayscale, self.reduce)
+        self._kept[path] = recording
+        while len(self._kept) > 1 and sum(kept.frames.nbytes for kept in self._kept.values()) > self.cache_bytes:
+            del self._kept[next(iter(self._kept))]
+        return recording
+
+    def __reduce__(self) -> tuple[type["_Reader"], tuple[bool, int, int]]:
+        """Travel to a worker process without the recordings."""
+        return _Reader, (self.grayscale, self.reduce, self.cache_bytes)
+
+
+def _kind(recording: Recording) -> str:
+    channels = recording.frames.shape[1]
+    return f"{channels} channel{'s' * (channels > 1)} of {recording.dtype}"
+
+
+def _centre(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    top, left = (np.subtract(frames.shape[-2:], size) // 2).tolist()
+    return frames[..., top : top + size[0], left : left + size[1]]

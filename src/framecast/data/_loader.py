@@ -1,0 +1,174 @@
+"""Loaders for training that can stop anywhere and go on exactly, and the base of all data modules.
+
+Training reads one endless stream of samples. Which sample stands at which position follows from the seed alone, so a
+run that resumes after b batches reads on from position b * batch_size, whatever happened before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ._scale import Scale
+
+_ENDLESS = 2**31
+Sample = dict[str, torch.Tensor]
+Augmentation = Callable[[Sample, int], Sample]
+
+
+class EpochSampler(Sampler[int]):
+    """Positions in an endless stream of samples, one epoch at a time.
+
+    Position p is sample ``p % length`` of pass ``p // length``; every pass is shuffled by (seed, pass). A data set of
+    more than 2**31 samples (one that makes them up) is read in order and never ends.
+
+    Args:
+        length: samples in the data set.
+        per_epoch: samples in an epoch.
+        seed: seed of the order.
+        start: returns the number of samples that training has read before.
+
+    Example:
+        >>> list(EpochSampler(3, 4, seed=0, start=lambda: 0)), list(EpochSampler(3, 4, seed=0, start=lambda: 6))
+        ([2, 0, 1, 5], [8, 7])
+    """
+
+    def __init__(self, length: int, per_epoch: int, *, seed: int = 0, start: Callable[[], int] = lambda: 0) -> None:
+        self.length, self.per_epoch, self.seed, self.start = length, per_epoch, seed, start
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.start()
+        last = (first // self.per_epoch + 1) * self.per_epoch
+        order, shuffled = None, -1
+        for position in range(first, last):
+            if self.length > _ENDLESS:
+                yield position
+                continue
+            turn, place = divmod(position, self.length)
+            if turn != shuffled:
+                order, shuffled = np.random.default_rng((self.seed, turn)).permutation(self.length), turn
+            assert order is not None
+            yield turn * self.length + int(order[place])
+
+
+class _Stream(Dataset[Sample]):
+    """A data set by position in the endless stream, augmented by (seed, position)."""
+
+    def __init__(self, samples: Any, augment: Augmentation | None) -> None:
+        self.samples, self.augment = samples, augment
+
+    def __getitem__(self, position: int) -> Sample:
+        sample: Sample = self.samples[position % len(self.samples)]
+        return sample if self.augment is None else self.augment(sample, position)
+
+
+class _ResumableLoader(DataLoader[Sample]):
+    """A loader whose sampler knows where to go on; it has no state of its own to save."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+class FramesDataModule(pl.LightningDataModule):
+    """Base of the data modules: loaders over three data sets, and exact resumption of training.
+
+    A subclass's ``setup`` sets ``train_set``, ``val_set``, ``test_set`` (whose items are dicts of tensors),
+    ``augment`` (None, or a function of a sample and a key) and ``scale``.
+
+    Args:
+        batch_size: sequences in a batch.
+        val_batch_size: sequences in a batch of validation and test; None for ``batch_size``.
+        workers: processes that prepare batches; 0 prepares them in the main process.
+        seed: seed of data, order and augmentation.
+        train_batches_per_epoch: batches in an epoch; None for one pass over the training set.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    train_set: Any
+    val_set: Any
+    test_set: Any
+    scale: Scale
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 8,
+        val_batch_size: int | None = None,
+        workers: int = 0,
+        seed: int = 0,
+        train_batches_per_epoch: int | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("val_batch_size", val_batch_size, 1),
+            ("workers", workers, 0),
+            ("seed", seed, 0),
+            ("train_batches_per_epoch", train_batches_per_epoch, 1),
+        ):
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` (={value}) must be at least {least}")
+        self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self.val_batch_size = val_batch_size or batch_size
+        self.train_batches_per_epoch = train_batches_per_epoch
+        self.augment: Augmentation | None = None
+
+    def use_scale(self, scale: Scale) -> None:
+        """Take the scale of a checkpoint instead of one of this data."""
+
+    def describe(self, split: str) -> dict[str, Any]:
+        """What a score's protocol says of the data: ``data`` in words, ``input_frames``, ``horizon``, ..."""
+        raise NotImplementedError(f"{type(self).__name__} does not describe its data")
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of one epoch, from where training stands."""
+        batches = self.train_batches_per_epoch or len(self.train_set) // self.batch_size
+        if batches == 0:
+            raise ValueError(
+                f"the training part has {len(self.train_set)} sequences, fewer than `batch_size` (={self.batch_size})"
+            )
+        sampler = EpochSampler(
+            len(self.train_set),
+            batches * self.batch_size,
+            seed=self.seed,
+            start=lambda: self._batches_read(batches) * self.batch_size,
+        )
+        return _ResumableLoader(
+            _Stream(self.train_set, self.augment), self.batch_size, sampler=sampler, **self._worker_options()
+        )
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the validation set, in order."""
+        return DataLoader(self.val_set, self.val_batch_size, **self._worker_options())
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the test set, in order."""
+        return DataLoader(self.test_set, self.val_batch_size, **self._worker_options())
+
+    def _worker_options(self) -> dict[str, Any]:
+        return {"num_workers": self.workers, "persistent_workers": self.workers > 0}
+
+    def _batches_read(self, per_epoch: int) -> int:
+        """Batches that training has used so far, from the number of optimizer steps."""
+        if self.trainer is None:
+            return 0
+        limit = self.trainer.limit_train_batches
+        used = min(per_epoch, limit) if isinstance(limit, int) else int(per_epoch * (1.0 if limit is None else limit))
+        accumulated = self.trainer.accumulate_grad_batches
+        steps_per_epoch = max(1, -(-used // accumulated))
+        epoch, steps = divmod(self.trainer.global_step, steps_per_epoch)
+        return epoch * per_epoch + min(steps * accumulated, used)

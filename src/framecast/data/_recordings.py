@@ -1,0 +1,94 @@
+"""Finding recordings in a folder, and splitting them into training, validation and test."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ._checks import check_seed
+from ._digits import SPLITS
+from ._images import IMAGE_ENDINGS, frame_count, images, visible
+from ._reading import READERS
+
+
+def recordings(folder: str | Path) -> list[Path]:
+    """List the recordings in a folder, in natural order.
+
+    A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, `.npy` or
+    video. A folder that holds nothing but still images is itself one recording. Other files are passed over.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        Paths for :func:`read_recording`, at least one.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no recording, or still images beside recordings.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder: give one that holds recordings")
+    entries = visible(folder)
+    stills = [path for path in entries if path.is_file() and _is_still(path)]
+    found = [path for path in entries if (images(path) if path.is_dir() else _is_readable(path) and path not in stills)]
+    if stills and found:
+        raise ValueError(
+            f"{folder} holds recordings ({found[0].name}) and loose images ({stills[0].name}): "
+            "move the images of each recording into a folder of their own"
+        )
+    if not stills and not found:
+        raise ValueError(f"{folder} holds no recordings: put folders of images there, or files {', '.join(READERS)}")
+    return [folder] if stills else found
+
+
+def split_recordings(
+    folder: str | Path, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+) -> dict[str, list[Path]]:
+    """Split the recordings in a folder into training, validation and test: never one recording between two.
+
+    Subfolders `train`, `val` and `test` are taken as they are. Otherwise the recordings are shuffled and split by
+    the fractions, at least one for each.
+
+    Args:
+        folder: The folder.
+        fractions: Parts for training, validation and test; positive, with a sum of 1.
+        seed: Another seed, another split.
+
+    Returns:
+        The paths by `"train"`, `"val"` and `"test"`, each in natural order.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or only some of the three subfolders.
+        ValueError: If there are fewer than three recordings, or the fractions do not fit.
+    """
+    folder = Path(folder)
+    explicit = [split for split in SPLITS if (folder / split).is_dir()]
+    if explicit:
+        missing = ", ".join(f"{split}/" for split in SPLITS if split not in explicit)
+        if missing:
+            raise FileNotFoundError(f"{folder} holds {', '.join(explicit)} but not {missing}: all three are needed")
+        return {split: recordings(folder / split) for split in SPLITS}
+    check_seed(seed)
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
+    paths = recordings(folder)
+    if len(paths) < len(SPLITS):
+        raise ValueError(
+            f"{folder} holds {len(paths)} recording{'s' * (len(paths) > 1)}, but training, validation and test need "
+            "one each: add recordings, or cut a long one into several, in time order"
+        )
+    val, test = (max(1, round(fraction * len(paths))) for fraction in fractions[1:])
+    while val + test >= len(paths):  # rounding may leave nothing to train on
+        val, test = (val - 1, test) if val > test else (val, test - 1)
+    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
+    parts = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
+    return {split: [paths[index] for index in sorted(parts[split])] for split in SPLITS}
+
+
+def _is_readable(path: Path) -> bool:
+    return path.suffix.lower() in READERS
+
+
+def _is_still(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_ENDINGS and frame_count(path) == 1

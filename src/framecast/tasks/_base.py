@@ -1,0 +1,116 @@
+"""What every task shares: the optimizer, the random numbers of each step, and what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss or its gradient became NaN or infinite."""
+
+
+class Task(pl.LightningModule):
+    """Base of the tasks.
+
+    A subclass computes the loss in :meth:`loss_of`, and adds validation and test steps.
+
+    Args:
+        network: the network to train.
+        learning_rate: highest learning rate of Adam.
+        betas: Adam's decay rates; a second one below its usual 0.999 suits short trainings.
+        schedule: ``"cosine"`` decay to 0 over the whole training, or ``"constant"``.
+        weight_decay: decoupled weight decay (AdamW).
+        init_gain: factor on the initial weights of all convolutions and linear maps.
+
+    Raises:
+        ValueError: naming the argument, its rule and its value.
+    """
+
+    kind: str
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        schedule: str = "cosine",
+        weight_decay: float = 0.0,
+        init_gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not learning_rate > 0:
+            raise ValueError(f"`learning_rate` (={learning_rate}) must be positive")
+        if schedule not in ("cosine", "constant"):
+            raise ValueError(f"`schedule` must be 'cosine' or 'constant', got {schedule!r}")
+        if not weight_decay >= 0:
+            raise ValueError(f"`weight_decay` (={weight_decay}) must not be negative")
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"`betas` (={betas}) must be from 0 to below 1")
+        if not init_gain > 0:
+            raise ValueError(f"`init_gain` (={init_gain}) must be positive")
+        self.network = network
+        self.learning_rate, self.betas = learning_rate, betas
+        self.schedule, self.weight_decay = schedule, weight_decay
+        with torch.no_grad():
+            for parameter in network.parameters():
+                if parameter.dim() > 1:
+                    parameter.mul_(init_gain)
+
+    def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss")
+
+    def describe(self) -> dict[str, Any]:
+        """What is needed to rebuild this task without its configuration: plain numbers, strings and lists."""
+        return {
+            "task": self.kind,
+            "network": type(self.network).__name__,
+            "config": getattr(self.network, "config", {}),
+        }
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """The loss of a batch, logged, and refused if it is no number."""
+        loss = self.loss_of(batch)
+        if not torch.isfinite(loss):
+            raise TrainingDivergedError(f"the loss became {loss.item()} at step {self.global_step}")
+        self.log("train_loss", loss, prog_bar=True)
+        self.log("learning_rate", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
+        return loss
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Let dropout and the like follow from (seed, epoch, step), so that a resumed run draws the same."""
+        seed = getattr(getattr(self.trainer, "datamodule", None), "seed", 0)
+        torch.manual_seed(hash((seed, self.current_epoch, batch_idx)) % 2**63)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuse gradients that are no numbers, before they reach the weights."""
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return  # a gradient scaler expects infinities and skips their steps
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+            raise TrainingDivergedError(f"the gradient became NaN or infinite at step {self.global_step}")
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, with the chosen schedule."""
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay
+        )
+        if self.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write what the checkpoint is, beside its weights."""
+        data = getattr(self.trainer, "datamodule", None)
+        checkpoint["framecast"] = {
+            **self.describe(),
+            "scale": data.scale.as_dict() if data is not None else None,
+            "data": data.describe("train") if data is not None else {},
+        }

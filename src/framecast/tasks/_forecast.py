@@ -1,0 +1,118 @@
+"""Forecasting: last frames in, next frames out.
+
+Shape letters: N batch, T input frames, K forecast frames, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.losses import LOSSES
+from framecast.metrics import BASELINES, ForecastScores
+from framecast.models import EncoderForecaster
+
+from ._base import Task
+
+
+class Forecast(Task):
+    """Train and score a network that forecasts frames.
+
+    A batch is ``{"input": (N, T, C, H, W), "target": (N, K, C, H, W)}`` in unit scale, with a bool ``"mask"`` of the
+    target's shape where pixels can be missing. Testing scores the network and the baselines that cost nothing.
+
+    Args:
+        network: an encoder–forecaster; called as ``network(frames, horizon)``.
+        loss: ``"cross_entropy"`` (the forecast is the sigmoid of the network's output) or ``"mse"``.
+        learning_rate: highest learning rate of Adam.
+        betas: Adam's decay rates; a second one below its usual 0.999 suits short trainings.
+        schedule: ``"cosine"`` decay to 0 over the whole training, or ``"constant"``.
+        weight_decay: decoupled weight decay (AdamW).
+        init_gain: factor on the initial weights of all convolutions.
+        examples: number of test forecasts to keep for the report, evenly spread over the test set.
+
+    Raises:
+        ValueError: naming the argument, its rule and its value.
+    """
+
+    kind = "forecast"
+
+    def __init__(
+        self,
+        network: EncoderForecaster,
+        *,
+        loss: str = "cross_entropy",
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        schedule: str = "cosine",
+        weight_decay: float = 0.0,
+        init_gain: float = 1.0,
+        examples: int = 12,
+    ) -> None:
+        super().__init__(
+            network,
+            learning_rate=learning_rate,
+            betas=betas,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            init_gain=init_gain,
+        )
+        if loss not in LOSSES:
+            raise ValueError(f"`loss` must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
+        if examples < 0:
+            raise ValueError(f"`examples` (={examples}) must not be negative")
+        self.loss_name, self.loss, self.kept = loss, LOSSES[loss](), examples
+        self.scores: dict[str, ForecastScores] = {}
+        self.examples: dict[str, list[Tensor]] = {}
+        self._seen = 0
+
+    def forward(self, frames: Tensor, horizon: int) -> Tensor:
+        """Forecast ``(N, K, C, H, W)`` in unit scale from ``frames (N, T, C, H, W)``."""
+        return self.loss.to_prediction(self.network(frames, horizon))
+
+    def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch, the mean over its valid pixels."""
+        output = self.network(batch["input"], batch["target"].shape[1])
+        return self.loss(output, batch["target"], batch.get("mask"))
+
+    def describe(self) -> dict[str, Any]:
+        """See the base."""
+        return {**super().describe(), "loss": self.loss_name}
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log the loss of the validation set."""
+        self.log("val_loss", self.loss_of(batch), batch_size=len(batch["input"]), prog_bar=True)
+
+    def on_test_start(self) -> None:
+        """Begin new scores."""
+        self.scores = {}
+        self.examples = {"input": [], "target": [], "forecast": []}
+        self._seen = 0
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Score the network and the baselines on a batch."""
+        frames, target, mask = batch["input"], batch["target"], batch.get("mask")
+        horizon = target.shape[1]
+        forecasts = {"model": self(frames, horizon)}
+        forecasts |= {name: baseline(frames, horizon) for name, baseline in BASELINES.items()}
+        for name, forecast in forecasts.items():
+            if name not in self.scores:
+                self.scores[name] = ForecastScores(horizon).to(self.device)
+            self.scores[name].update(forecast.float(), target, mask)
+        self._keep(frames, target if mask is None else target.where(mask, torch.nan), forecasts["model"].float())
+
+    def results(self) -> dict[str, Any]:
+        """Scores by forecast, after testing."""
+        return {name: score.compute() for name, score in self.scores.items()}
+
+    def _keep(self, frames: Tensor, target: Tensor, forecast: Tensor) -> None:
+        """Keep some examples, evenly spread over the test set."""
+        total = len(self.trainer.datamodule.test_set)  # type: ignore[attr-defined]
+        wanted = {round(i * (total - 1) / max(self.kept - 1, 1)) for i in range(min(self.kept, total))}
+        for row in range(len(frames)):
+            if self._seen + row in wanted:
+                for name, value in (("input", frames), ("target", target), ("forecast", forecast)):
+                    self.examples[name].append(value[row].cpu())
+        self._seen += len(frames)
