@@ -26,10 +26,22 @@ class Forecaster:
         loss: name of the loss it was trained with, which says how its output becomes frames.
         scale: the scale of the training data.
         input_frames: number of frames it was trained to see.
+        reduce: factor by which the training frames were block-averaged.
+        grayscale: whether their colours were turned into one channel.
     """
 
-    def __init__(self, network: nn.Module, loss: str, scale: Scale, input_frames: int = 1) -> None:
-        self.network, self.loss, self.scale, self.input_frames = network.eval(), LOSSES[loss](), scale, input_frames
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: str,
+        scale: Scale,
+        *,
+        input_frames: int = 1,
+        reduce: int = 1,
+        grayscale: bool = False,
+    ) -> None:
+        self.network, self.loss, self.scale = network.eval(), LOSSES[loss](), scale
+        self.input_frames, self.reduce, self.grayscale = input_frames, reduce, grayscale
 
     @property
     def channels(self) -> int:
@@ -126,7 +138,9 @@ def load(path: str | Path, *, network: nn.Module | None = None, device: str | to
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise ValueError(f"the weights in {path} are those of another model: {first}") from error
     scale = Scale.from_dict(about["scale"]) if about.get("scale") else Scale(0.0, 1.0)
-    return Forecaster(network.to(device), about["loss"], scale, about.get("data", {}).get("input_frames", 1))
+    data = about.get("data", {})
+    reading = {name: data[name] for name in ("input_frames", "reduce", "grayscale") if name in data}
+    return Forecaster(network.to(device), about["loss"], scale, **reading)
 
 
 def build_network(about: dict[str, Any], path: str | Path) -> nn.Module:

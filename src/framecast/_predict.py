@@ -22,7 +22,7 @@ def predict(
     horizon: int = 10,
     input_frames: int | None = None,
     scale: tuple[float, float] | None = None,
-    grayscale: bool = False,
+    grayscale: bool | None = None,
     device: str = "cpu",
 ) -> None:
     """Forecast the frames that follow a recording of the user's own.
@@ -37,11 +37,12 @@ def predict(
         horizon: number of frames to forecast.
         input_frames: number of last frames to forecast from, by default as many as in training.
         scale: the input's own low and high value, where they differ from those of the training data.
-        grayscale: turn colour into one channel.
+        grayscale: turn colour into one channel, by default as in training.
         device: where to run the network.
     """
     forecaster = load(ckpt_path, device=device)
-    recording = read_recording(input, grayscale=grayscale)
+    gray = forecaster.grayscale if grayscale is None else grayscale
+    recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce)
     frames = recording.frames
     if frames.shape[1] == 3 and forecaster.channels == 1:
         raise ValueError(f"{input} is in colour, but the model takes 1 channel; add --grayscale true")

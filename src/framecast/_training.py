@@ -46,7 +46,7 @@ class _Parser(LightningArgumentParser):
     """The parser of one command."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, **kwargs})
+        super().__init__(*args, **{"exit_on_error": False, "allow_abbrev": False, **kwargs})
 
 
 class _SaveConfig(SaveConfigCallback):
@@ -176,6 +176,20 @@ class _CommandLine(LightningCLI):
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
         kwargs["weights_only"] = True
         return kwargs
+
+    def before_fit(self) -> None:
+        """Find out whether data and model fit before anything is written."""
+        if self.trainer.world_size == 1:
+            self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+        channels = self.datamodule.describe("train")["channels"]
+        taken = getattr(self.model.network, "channels", channels)
+        if channels != taken:
+            raise ValueError(
+                f"the frames have {channels} channels, but the model takes {taken}: "
+                f"set --model.network.channels {channels}, or --data.grayscale true"
+            )
+        self.datamodule.train_dataloader()
 
     def fit(self, **kwargs: Any) -> None:
         """Train; if the loss becomes no number, say which checkpoint is still good."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -37,6 +38,16 @@ _NOISE = (
     ".*smaller than the logging interval.*",
     ".*callbacks used to create the checkpoint need to be provided.*",
     r"`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+)
+
+# Lines of the parser's messages that lead to what is wrong, but do not say it.
+_SCAFFOLD = (
+    "Does not validate against any of the Union subtypes",
+    "Subtypes:",
+    "Errors:",
+    "Expected a <class 'NoneType'>",
+    "Given value",
+    "Problem with given class_path",
 )
 
 
@@ -101,7 +112,8 @@ def _lightning(args: list[str]) -> None:
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     from framecast._training import run
 
     run(args)
@@ -157,7 +169,10 @@ def _call(function: Callable[..., None], args: list[str]) -> None:
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     jsonargparse = require("jsonargparse", "train", "the command line")
     parser = jsonargparse.ArgumentParser(
-        prog=f"framecast {args[0]}", description=(function.__doc__ or "").splitlines()[0], exit_on_error=False
+        prog=f"framecast {args[0]}",
+        description=(function.__doc__ or "").splitlines()[0],
+        exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_function_arguments(function, as_group=False)
     function(**parser.parse_args(args[1:]).as_dict())
@@ -169,9 +184,10 @@ def _is_callers(error: BaseException) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    """The gist of an error's message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:4])
+    """The gist of an error's message; the parser's own are trees of what it tried."""
+    lines = (line.strip().removeprefix("- ") for line in str(error).splitlines())
+    kept = [line for line in lines if line and not line.startswith(_SCAFFOLD)]
+    return re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(kept)) or type(error).__name__
 
 
 if __name__ == "__main__":

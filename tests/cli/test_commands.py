@@ -54,7 +54,9 @@ def test_scores_are_written_with_their_protocol(run):
     assert protocol["sequences"] == 6
     assert (protocol["input_frames"], protocol["horizon"], protocol["step"]) == (4, 3, 30)
     # The zero forecast's squared error, from the data themselves.
-    frames = MovingMNIST(split="test", length=6, size=16, digits=1, digit_size=12, speed=(1, 2), input_frames=4, horizon=3)
+    frames = MovingMNIST(
+        split="test", length=6, size=16, digits=1, digit_size=12, speed=(1, 2), input_frames=4, horizon=3
+    )
     expected = np.mean([s["target"].double().square().sum((1, 2, 3)).mean().item() for s in frames])
     assert result["scores"]["zero"]["mse"]["mean"] == pytest.approx(expected, rel=1e-5)
     examples = np.load(run / "test" / "examples.npz")
@@ -186,9 +188,7 @@ def test_wrong_commands_and_options(run, checkpoint, tmp_path, capsys):
 
 def test_wrong_input_to_predict(run, checkpoint, tmp_path, capsys):
     def predict(input, output=tmp_path / "out", ckpt=checkpoint, horizon=3):
-        return fails(
-            capsys, "predict", "--ckpt_path", ckpt, "--input", input, "--horizon", horizon, "--output", output
-        )
+        return fails(capsys, "predict", "--ckpt_path", ckpt, "--input", input, "--horizon", horizon, "--output", output)
 
     good = tmp_path / "good.npy"
     np.save(good, np.full((5, 16, 16), 99.0))

@@ -128,7 +128,7 @@ class FramesDataModule(pl.LightningDataModule):
         self.augment: Augmentation | None = None
 
     def use_scale(self, scale: Scale) -> None:
-        """Take the scale of a checkpoint instead of one of this data."""
+        """Take a checkpoint's scale, where a data set would fit one of its own."""
 
     def describe(self, split: str) -> dict[str, Any]:
         """What a score's protocol says of the data: ``data`` in words, ``input_frames``, ``horizon``, ..."""

@@ -206,7 +206,9 @@ class FrameData(FramesDataModule):
         self.input_frames = input_frames
         self.horizon = horizon
         self.stride = stride
-        self.wanted_scale = scale if isinstance(scale, str) else Scale(float(scale[0]), float(scale[1]), unit)
+        self.wanted_scale: Scale | str = (
+            scale if isinstance(scale, str) else Scale(float(scale[0]), float(scale[1]), unit)
+        )
         self.percentiles = percentiles
         self.unit = unit
         self.reduce = reduce
@@ -233,6 +235,10 @@ class FrameData(FramesDataModule):
                 )
         self.scale = self.train_set.scale
 
+    def use_scale(self, scale: Scale) -> None:
+        """Take a checkpoint's scale instead of fitting one."""
+        self.wanted_scale = scale
+
     def describe(self, split: str) -> dict[str, Any]:
         """Say what the data of a split are."""
         windows: FrameSequences = getattr(self, f"{split}_set")
@@ -249,6 +255,8 @@ class FrameData(FramesDataModule):
             "horizon": self.horizon,
             "frame_size": list(windows.frame_size),
             "channels": windows.channels,
+            "reduce": self.reduce,
+            "grayscale": self.grayscale,
         }
 
     def _windows(self, paths: list[Path], scale: Scale | str, crop_later: bool = False) -> FrameSequences:
