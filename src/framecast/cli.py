@@ -36,6 +36,7 @@ framecast COMMAND --help lists a command's options.
 _NOISE = (
     ".*does not have many workers.*",
     ".*smaller than the logging interval.*",
+    "Checkpoint directory .* exists and is not empty",
     ".*callbacks used to create the checkpoint need to be provided.*",
     r"`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from framecast.functional import LayerSpec, State, StepRule, Weights, activation
+from framecast.functional import LayerSpec, StepRule, Weights, activation
 
 from ._options import whole
 
@@ -137,20 +137,3 @@ def check_forget_bias(forget_bias: float | None, bias: bool) -> None:
 def check_groups(groups: object) -> int:
     """Return ``groups`` if it is a positive whole number."""
     return whole("groups", groups, 1)
-
-
-def zero_state(spec: LayerSpec, batch: int, size: tuple[int, ...], like: Tensor) -> State:
-    """Zero states of one layer and direction, with the device and dtype of ``like``."""
-    return tuple(like.new_zeros(batch, channels, *size) for channels in spec.state_channels)
-
-
-def check_state(name: str, state: Tensor, shape: tuple[int, ...]) -> None:
-    """Check the shape of a state.
-
-    Raises:
-        ValueError: if it is no tensor of this shape.
-    """
-    if not isinstance(state, Tensor):
-        raise ValueError(f"`{name}` must be a tensor of shape {shape}, got {type(state).__name__}")
-    if tuple(state.shape) != shape:
-        raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")

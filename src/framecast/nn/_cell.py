@@ -13,8 +13,9 @@ from torch import Tensor
 from framecast.functional import Activation
 from framecast.kernels import layer_pass
 
-from ._base import RecurrentModule, check_forget_bias, check_groups, check_state, zero_state
+from ._base import RecurrentModule, check_forget_bias, check_groups
 from ._options import Size, flag, layer_spec, per_axis, whole
+from ._states import check_state, zero_state
 
 _STATE_NAMES = ("h", "c")
 

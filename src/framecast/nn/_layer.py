@@ -18,11 +18,11 @@ from torch.nn.utils.rnn import PackedSequence
 from framecast.functional import Activation, LayerSpec, State
 from framecast.kernels import layer_pass
 
-from ._base import RecurrentModule, check_forget_bias, check_groups, check_state, zero_state
+from ._base import RecurrentModule, check_forget_bias, check_groups
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
+from ._states import StateForm
 
-_STATE_NAMES = ("h_0", "c_0")
 _PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dilation", "recurrent_dilation")
 
 
@@ -107,10 +107,9 @@ class RecurrentLayer(RecurrentModule):
         self._specs = tuple(specs)
         self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1)
         listed = [hidden_size, *(options[name] for name in lists)]
-        self._state_per_layer = self.num_layers > 1 and (
-            any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
-            or not all(spec.input.keeps_size() for spec in specs)
-        )
+        differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
+        resized = not all(spec.input.keeps_size() for spec in specs)
+        self._states = StateForm(self._specs, directions, self.num_layers > 1 and (differ or resized))
         parameters = self._signature.parameters
         self._shown = {
             name: value
@@ -205,7 +204,12 @@ class RecurrentLayer(RecurrentModule):
             if self.dropout and k + 1 < self.num_layers:
                 data = F.dropout(data, self.dropout, self.training)
         assert data is not None
-        return self._form(frames.to_output(data), finals, batched)
+        output = frames.to_output(data)
+        if isinstance(output, Tensor) and not batched:
+            output = output.squeeze(1)
+        elif isinstance(output, Tensor) and self.batch_first:
+            output = output.transpose(0, 1)
+        return output, self._states.join(finals, batched)
 
     def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
         if steps is not None:
@@ -235,9 +239,9 @@ class RecurrentLayer(RecurrentModule):
         if self._spatial_size is not None and size != self._spatial_size:
             raise ValueError(f"`input` has frames of {size}, but `spatial_size` is {self._spatial_size}")
         if hx is None:
-            states = self._zero_states(frames, size)
+            states = self._states.zeros(frames.batch, size, frames.data)
         else:
-            states = frames.sort(self._given_states(hx, frames.batch, size, batched))
+            states = frames.sort(self._states.split(hx, frames.batch, size, batched))
         return frames, states, batched
 
     def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
@@ -248,15 +252,8 @@ class RecurrentLayer(RecurrentModule):
         if steps is None or hx is None:
             raise ValueError("a layer with `input_size=0` needs `hx` and `steps`")
         steps = whole("steps", steps, 1)
-        first = hx[0] if isinstance(hx, (tuple, list)) else hx
-        if isinstance(first, (tuple, list)):
-            first = first[0]
-        if not isinstance(first, Tensor):
-            raise ValueError(f"`hx` must hold tensors, got {type(first).__name__}")
-        batched = first.dim() != self._axes + 2
-        batch = first.shape[1] if batched else 1
-        size = tuple(first.shape[2 if batched else 1 :][1:]) if batched else tuple(first.shape[2:])
-        states = self._given_states(hx, batch, size, batched)
+        batch, size, batched = self._states.sizes_of(hx, self._axes)
+        states = self._states.split(hx, batch, size, batched)
         return Frames(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
@@ -275,64 +272,6 @@ class RecurrentLayer(RecurrentModule):
             raise ValueError(f"`{name}` is {frames.dtype}, but the layer's weights are {weight.dtype}")
         if frames.device != weight.device:
             raise ValueError(f"`{name}` is on {frames.device}, but the layer's weights are on {weight.device}")
-
-    def _state_sizes(self, size: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Spatial size of every layer's states, for input frames of ``size``."""
-        sizes = []
-        for spec in self._specs:
-            size = spec.input.output_size(size)
-            sizes.append(size)
-        return sizes
-
-    def _zero_states(self, frames: Frames, size: tuple[int, ...]) -> list[State]:
-        assert frames.data is not None
-        return [
-            zero_state(spec, frames.batch, s, frames.data)
-            for spec, s in zip(self._specs, self._state_sizes(size), strict=True)
-            for _ in range(self._directions)
-        ]
-
-    def _given_states(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool) -> list[State]:
-        """Split what the caller gave into one state per layer and direction, checking every shape."""
-        count = self._specs[0].rule.states
-        parts = (hx,) if count == 1 else hx
-        if count > 1 and (not isinstance(hx, (tuple, list)) or len(hx) != count):
-            raise ValueError(f"`hx` must be a pair (h_0, c_0), got {type(hx).__name__}")
-        directions, sizes, rows = self._directions, self._state_sizes(size), (batch,) if batched else ()
-        columns: list[list[Tensor]] = []
-        for index, part in enumerate(parts):
-            name = _STATE_NAMES[index]
-            if self._state_per_layer:
-                if not isinstance(part, (tuple, list)) or len(part) != self.num_layers:
-                    raise ValueError(f"`{name}` must be a tuple with one tensor for each of {self.num_layers} layers")
-                layers = list(part)
-                for k, (spec, s) in enumerate(zip(self._specs, sizes, strict=True)):
-                    check_state(f"{name}[{k}]", layers[k], (directions, *rows, spec.state_channels[index], *s))
-            else:
-                channels = self._specs[0].state_channels[index]
-                check_state(name, part, (self.num_layers * directions, *rows, channels, *sizes[0]))
-                layers = [part]
-            columns.append([s if batched else s.unsqueeze(0) for layer in layers for s in layer.unbind(0)])
-        return list(zip(*columns, strict=True))
-
-    def _form(self, output: Any, finals: list[State], batched: bool) -> tuple[Any, Any]:
-        """Output and states in the form that the caller expects."""
-        states: list[Any] = []
-        for column in zip(*finals, strict=True):
-            if self._state_per_layer:
-                layers = [
-                    torch.stack(column[k * self._directions : (k + 1) * self._directions])
-                    for k in range(self.num_layers)
-                ]
-                states.append(tuple(s if batched else s.squeeze(1) for s in layers))
-            else:
-                stacked = torch.stack(column)
-                states.append(stacked if batched else stacked.squeeze(1))
-        if not batched:
-            output = output.squeeze(1)
-        elif self.batch_first and isinstance(output, Tensor):
-            output = output.transpose(0, 1)
-        return output, states[0] if len(states) == 1 else tuple(states)
 
 
 def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:

@@ -1,0 +1,118 @@
+"""The states of all layers and directions, in the form that callers give and receive them.
+
+Shape letters: N batch, H hidden channels, P output channels, D directions, L layers, S spatial axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.functional import LayerSpec, State
+
+NAMES = ("h_0", "c_0")
+
+
+@dataclass(frozen=True)
+class StateForm:
+    """How a layer's states look from outside.
+
+    Args:
+        specs: the L layers.
+        directions: D, 1 or 2.
+        per_layer: every state is a tuple with one ``(D, N, P_l, *S_l)`` per layer, else one ``(L*D, N, P, *S)``.
+    """
+
+    specs: tuple[LayerSpec, ...]
+    directions: int
+    per_layer: bool
+
+    def zeros(self, batch: int, size: tuple[int, ...], like: Tensor) -> list[State]:
+        """Zero states for input frames of ``size``, one per layer and direction."""
+        return [
+            zero_state(spec, batch, s, like)
+            for spec, s in zip(self.specs, self._sizes(size), strict=True)
+            for _ in range(self.directions)
+        ]
+
+    def split(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool) -> list[State]:
+        """Split what the caller gave into one state per layer and direction.
+
+        Raises:
+            ValueError: if a part is missing or has another shape than it must.
+        """
+        count = self.specs[0].rule.states
+        parts = (hx,) if count == 1 else hx
+        if count > 1 and (not isinstance(hx, (tuple, list)) or len(hx) != count):
+            raise ValueError(f"`hx` must be a pair (h_0, c_0), got {type(hx).__name__}")
+        sizes, rows = self._sizes(size), (batch,) if batched else ()
+        columns: list[list[Tensor]] = []
+        for index, (name, part) in enumerate(zip(NAMES, parts, strict=False)):
+            channels = [spec.state_channels[index] for spec in self.specs]
+            if self.per_layer:
+                if not isinstance(part, (tuple, list)) or len(part) != len(self.specs):
+                    raise ValueError(f"`{name}` must be a tuple with one tensor for each of {len(self.specs)} layers")
+                for k, layer in enumerate(part):
+                    check_state(f"{name}[{k}]", layer, (self.directions, *rows, channels[k], *sizes[k]))
+                layers = list(part)
+            else:
+                check_state(name, part, (len(self.specs) * self.directions, *rows, channels[0], *sizes[0]))
+                layers = [part]
+            columns.append([s if batched else s.unsqueeze(0) for layer in layers for s in layer.unbind(0)])
+        return list(zip(*columns, strict=True))
+
+    def join(self, finals: Sequence[State], batched: bool) -> Any:
+        """One state per layer and direction to what the caller receives."""
+        states: list[Any] = []
+        for column in zip(*finals, strict=True):
+            column = column if batched else tuple(s.squeeze(0) for s in column)
+            if self.per_layer:
+                first = range(0, len(column), self.directions)
+                states.append(tuple(torch.stack(column[k : k + self.directions]) for k in first))
+            else:
+                states.append(torch.stack(column))
+        return states[0] if len(states) == 1 else tuple(states)
+
+    def sizes_of(self, hx: Any, axes: int) -> tuple[int, tuple[int, ...], bool]:
+        """Batch size, spatial size and whether there is a batch axis, for a layer without input.
+
+        Raises:
+            ValueError: if ``hx`` holds no tensor to tell them by.
+        """
+        first = hx
+        while isinstance(first, (tuple, list)) and first:
+            first = first[0]
+        if not isinstance(first, Tensor) or first.dim() not in (axes + 2, axes + 3):
+            got = f"shape {tuple(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
+            raise ValueError(f"`hx` must hold tensors of {axes + 3} axes (or {axes + 2}, unbatched), got {got}")
+        batched = first.dim() == axes + 3
+        return first.shape[1] if batched else 1, tuple(first.shape[first.dim() - axes :]), batched
+
+    def _sizes(self, size: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Spatial size of every layer's states, for input frames of ``size``."""
+        sizes = []
+        for spec in self.specs:
+            size = spec.input.output_size(size) if spec.input_size else size
+            sizes.append(size)
+        return sizes
+
+
+def zero_state(spec: LayerSpec, batch: int, size: tuple[int, ...], like: Tensor) -> State:
+    """Zero states of one layer and direction, with the device and dtype of ``like``."""
+    return tuple(like.new_zeros(batch, channels, *size) for channels in spec.state_channels)
+
+
+def check_state(name: str, state: Any, shape: tuple[int, ...]) -> None:
+    """Check the shape of a state.
+
+    Raises:
+        ValueError: if it is no tensor of this shape.
+    """
+    if not isinstance(state, Tensor):
+        raise ValueError(f"`{name}` must be a tensor of shape {shape}, got {type(state).__name__}")
+    if tuple(state.shape) != shape:
+        raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
