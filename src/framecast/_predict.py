@@ -64,8 +64,8 @@ def _warn_of_another_scale(recording: Recording, scale: Scale) -> None:
     width = scale.high - scale.low
     if high - low < 0.02 * width or low < scale.low - width or high > scale.high + width:
         print(
-            f"framecast: note: values of {recording.name} go from {low:g} to {high:g}, but the model was trained on a scale of "
-            f"{scale.low:g} to {scale.high:g}; if theirs is another, give it with --scale '[LOW, HIGH]'",
+            f"framecast: note: values of {recording.name} go from {low:g} to {high:g}, but the model was trained on a "
+            f"scale of {scale.low:g} to {scale.high:g}; if theirs is another, give it with --scale '[LOW, HIGH]'",
             file=sys.stderr,
         )
 

@@ -204,12 +204,12 @@ class RecurrentLayer(RecurrentModule):
             if self.dropout and k + 1 < self.num_layers:
                 data = F.dropout(data, self.dropout, self.training)
         assert data is not None
-        output = frames.to_output(data)
-        if isinstance(output, Tensor) and not batched:
-            output = output.squeeze(1)
-        elif isinstance(output, Tensor) and self.batch_first:
-            output = output.transpose(0, 1)
-        return output, self._states.join(finals, batched)
+        result = frames.to_output(data)
+        if isinstance(result, Tensor) and not batched:
+            result = result.squeeze(1)
+        elif isinstance(result, Tensor) and self.batch_first:
+            result = result.transpose(0, 1)
+        return result, self._states.join(finals, batched)
 
     def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
         if steps is not None:
