@@ -3,6 +3,12 @@
 from ._activations import ACTIVATIONS as ACTIVATIONS
 from ._activations import Activation as Activation
 from ._activations import activation as activation
+from ._api import gru as gru
+from ._api import gru_cell as gru_cell
+from ._api import lstm as lstm
+from ._api import lstm_cell as lstm_cell
+from ._api import rnn as rnn
+from ._api import rnn_cell as rnn_cell
 from ._layer import PEEPHOLES as PEEPHOLES
 from ._layer import LayerSpec as LayerSpec
 from ._layer import Weights as Weights

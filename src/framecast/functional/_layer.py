@@ -121,7 +121,8 @@ def layer_pass(
     Args:
         spec: the layer.
         weights: its parameters.
-        data: frames ``(M, C, *S)``, step after step; None for a layer without input.
+        data: frames ``(M, C, *S)``, step after step; ``(N, C, *S)`` if every step reads the same frame; None for a
+            layer without input.
         batch_sizes: sequences alive at every step, never growing.
         state: initial states ``(N, P, *S')`` and, with a cell state, ``(N, H, *S')``; the longest sequence first.
         reverse: run from every sequence's own last step to its first.
@@ -153,7 +154,9 @@ def _input_gates(
     if data is not None:
         assert weights.weight_ih is not None
         gates = spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates)
-        return gates.split(list(batch_sizes))
+        if data.shape[0] == sum(batch_sizes):
+            return gates.split(list(batch_sizes))
+        return [gates] * len(batch_sizes)  # one frame for all steps
     width = spec.rule.gates * spec.hidden_size
     bias = h.new_zeros(width) if weights.bias_ih is None else weights.bias_ih
     gate = bias.view(1, width, *(1,) * spec.input.axes)

@@ -8,6 +8,7 @@ from ._gru import ConvGRU2dCell as ConvGRU2dCell
 from ._gru import ConvGRU3d as ConvGRU3d
 from ._gru import ConvGRU3dCell as ConvGRU3dCell
 from ._gru import GRUCell as GRUCell
+from ._layer import RecurrentLayer as RecurrentLayer
 from ._lstm import LSTM as LSTM
 from ._lstm import ConvLSTM1d as ConvLSTM1d
 from ._lstm import ConvLSTM1dCell as ConvLSTM1dCell
@@ -16,6 +17,7 @@ from ._lstm import ConvLSTM2dCell as ConvLSTM2dCell
 from ._lstm import ConvLSTM3d as ConvLSTM3d
 from ._lstm import ConvLSTM3dCell as ConvLSTM3dCell
 from ._lstm import LSTMCell as LSTMCell
+from ._recurrent import Recurrent as Recurrent
 from ._rnn import RNN as RNN
 from ._rnn import ConvRNN1d as ConvRNN1d
 from ._rnn import ConvRNN1dCell as ConvRNN1dCell

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from framecast.functional import Activation, LayerSpec, State
+from framecast.functional import Activation, LayerSpec, State, Weights
 from framecast.kernels import layer_pass
 
 from ._base import RecurrentModule, check_forget_bias, check_groups
+from ._fused import fused_operator, transformed
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
 from ._states import StateForm
@@ -110,6 +111,7 @@ class RecurrentLayer(RecurrentModule):
         differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
         resized = not all(spec.input.keeps_size() for spec in specs)
         self._states = StateForm(self._specs, directions, self.num_layers > 1 and (differ or resized))
+        self._operator = fused_operator(self._specs, self._directions, self.dropout) if input_size else None
         parameters = self._signature.parameters
         self._shown = {
             name: value
@@ -185,31 +187,40 @@ class RecurrentLayer(RecurrentModule):
             frames, states, batched = self._without_input(input, hx, lengths, steps)
         else:
             frames, states, batched = self._with_input(input, hx, lengths, steps)
-        data, finals = frames.data, []
-        for k, spec in enumerate(self._specs):
-            outputs = []
-            for d, suffix in enumerate(self._suffixes(k)):
-                output, final = layer_pass(
-                    spec,
-                    self._weights(spec, suffix),
-                    data,
-                    frames.batch_sizes,
-                    states[k * self._directions + d],
-                    reverse=d == 1,
-                    training=self.training,
-                )
-                outputs.append(output)
-                finals.append(tuple(frames.unsort(s, 0) for s in final))
-            data = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
-            if self.dropout and k + 1 < self.num_layers:
-                data = F.dropout(data, self.dropout, self.training)
-        assert data is not None
+        weights = [self._weights(spec, suffix) for k, spec in enumerate(self._specs) for suffix in self._suffixes(k)]
+        operator = self._operator
+        if operator is not None and not transformed() and frames.is_plain():
+            data, finals = operator(frames, states, weights, self.training, self._run_layers)
+        else:
+            data, finals = self._run_layers(frames, states, weights)
+        finals = [tuple(frames.unsort(s, 0) for s in state) for state in finals]
         result = frames.to_output(data)
         if isinstance(result, Tensor) and not batched:
             result = result.squeeze(1)
         elif isinstance(result, Tensor) and self.batch_first:
             result = result.transpose(0, 1)
         return result, self._states.join(finals, batched)
+
+    def _run_layers(
+        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights]
+    ) -> tuple[Tensor, list[State]]:
+        """Run layer after layer, with one state and one set of weights per layer and direction."""
+        data, finals = frames.data, []
+        parts = iter(zip(states, weights, strict=True))
+        for k, spec in enumerate(self._specs):
+            outputs = []
+            for d in range(self._directions):
+                state, weight = next(parts)
+                output, final = layer_pass(
+                    spec, weight, data, frames.batch_sizes, state, reverse=d == 1, training=self.training
+                )
+                outputs.append(output)
+                finals.append(final)
+            data = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+            if self.dropout and k + 1 < self.num_layers:
+                data = F.dropout(data, self.dropout, self.training)
+        assert data is not None
+        return data, finals
 
     def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
         if steps is not None:
@@ -232,7 +243,7 @@ class RecurrentLayer(RecurrentModule):
             if input.shape[0] == 0:
                 raise ValueError("`input` has no time steps (T = 0)")
             if lengths is not None:
-                lengths = _check_lengths(lengths, input.shape[0], input.shape[1])
+                lengths = check_lengths(lengths, input.shape[0], input.shape[1])
             frames = Frames.from_padded(input, lengths)
         assert frames.data is not None
         size = tuple(frames.data.shape[2:])
@@ -285,7 +296,12 @@ def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:
     return len(hidden_size)
 
 
-def _check_lengths(lengths: Tensor | Sequence[int], steps: int, batch: int) -> Tensor:
+def check_lengths(lengths: Tensor | Sequence[int], steps: int, batch: int) -> Tensor:
+    """Return the lengths ``(N,)`` of a padded batch on the CPU.
+
+    Raises:
+        ValueError: if they are not one whole number from 0 to ``steps`` per sequence.
+    """
     lengths = torch.as_tensor(lengths, device="cpu")
     if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
         raise ValueError(f"`lengths` must be whole numbers, got {lengths.dtype}")

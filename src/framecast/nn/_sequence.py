@@ -20,7 +20,8 @@ class Frames:
     """A batch of sequences, packed.
 
     Args:
-        data: frames ``(M, C, *S)``, step after step; None for a layer without input.
+        data: frames ``(M, C, *S)``, step after step; ``(N, C, *S)`` if every step reads the same frame; None for a
+            layer without input.
         batch_sizes: sequences alive at every step, never growing.
         batch: number of sequences N, those of length 0 included.
         order: sorted position to batch position, or None if they are the same.
@@ -46,12 +47,19 @@ class Frames:
         """Pack ``frames (T, N, C, *S)``; ``lengths (N,)`` on the CPU, in any order."""
         steps, batch = frames.shape[:2]
         if lengths is None:
-            return cls(frames.flatten(0, 1), [batch] * steps, batch)
+            repeated = steps > 1 and frames.stride(0) == 0  # expanded over time: one frame, projected once
+            return cls(frames[0] if repeated else frames.flatten(0, 1), [batch] * steps, batch)
         lengths, order = lengths.sort(descending=True, stable=True)
         valid = torch.arange(steps).unsqueeze(1) < lengths
         sizes = [size for size in valid.sum(1).tolist() if size]
         valid, order = valid.to(frames.device), order.to(frames.device)
         return cls(frames.index_select(1, order)[valid], sizes, batch, order, valid)
+
+    def is_plain(self) -> bool:
+        """Whether torch's own operators take it: no empty batch, no sequence of length 0, no repeated frame."""
+        return (
+            self.data is not None and 0 < self.batch == self.batch_sizes[0] and len(self.data) == sum(self.batch_sizes)
+        )
 
     def to_output(self, data: Tensor) -> Tensor | PackedSequence:
         """Bring outputs ``(M, C', *S')`` into the form of the input: ``(T, N, C', *S')`` or packed."""

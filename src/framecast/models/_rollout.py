@@ -1,0 +1,76 @@
+"""One frame in, a sequence out.
+
+Shape letters: N batch, K kept steps, C channels, D directions, H hidden channels, S spatial axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Rollout(nn.Module):
+    """Run a recurrent layer for some steps from a single frame.
+
+    Args:
+        layer: a layer of :mod:`framecast.nn`, not batch-first.
+        steps: number of steps.
+        keep: the steps whose outputs are returned, counted from 0; None for all.
+        feedback: makes the next frame from an output ``(N, H, *S)``; None repeats the frame, whose projection is then
+            computed once.
+
+    Raises:
+        ValueError: if the steps are not positive, a kept one is out of range, or feedback is asked of a layer that
+            also runs backwards in time or is batch-first.
+
+    Example:
+        >>> from framecast.nn import ConvGRU2d
+        >>> rollout = Rollout(ConvGRU2d(1, 4, kernel_size=3), steps=20, keep=[9, 19])
+        >>> outputs, h_n = rollout(torch.randn(2, 1, 8, 8))
+        >>> outputs.shape
+        torch.Size([2, 2, 4, 8, 8])
+    """
+
+    def __init__(
+        self,
+        layer: nn.Module,
+        steps: int,
+        keep: Sequence[int] | None = None,
+        feedback: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ValueError(f"`steps` must be a positive whole number, got {steps!r}")
+        kept = list(range(steps)) if keep is None else list(keep)
+        if not kept or any(isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < steps for k in kept):
+            raise ValueError(f"`keep` must name steps from 0 to {steps - 1}, got {keep!r}")
+        if getattr(layer, "batch_first", False):
+            raise ValueError("`layer` must not be batch-first: a rollout starts from one frame (N, C, *S)")
+        if feedback is not None and getattr(layer, "bidirectional", False):
+            raise ValueError("`feedback` has no meaning for a bidirectional layer, which reads the last frame first")
+        self.layer, self.steps, self.keep, self.feedback = layer, steps, kept, feedback
+
+    def forward(self, frame: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """Run the layer.
+
+        Args:
+            frame: ``(N, C, *S)``.
+            hx: initial states of the layer; zero if None.
+
+        Returns:
+            The kept outputs ``(K, N, D*H, *S)`` and the layer's final states.
+        """
+        if self.feedback is None:
+            output, states = self.layer(frame.unsqueeze(0).expand(self.steps, *frame.shape), hx)
+            return output[self.keep], states
+        outputs: dict[int, Tensor] = {}
+        for step in range(self.steps):
+            output, hx = self.layer(frame.unsqueeze(0), hx)
+            if step in self.keep:
+                outputs[step] = output[0]
+            if step + 1 < self.steps:
+                frame = self.feedback(output[0])
+        return torch.stack([outputs[step] for step in self.keep]), hx

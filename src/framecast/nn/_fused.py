@@ -1,0 +1,141 @@
+"""torch's own fused recurrent operators, for dense layers that ask for nothing more than torch has.
+
+The operators are fast but cannot be differentiated twice everywhere; here the second derivative recomputes the layer
+through the reference.
+
+Shape letters: T time, N batch, M rows of packed frames, C channels, H hidden channels, L layers, D directions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.functional import GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
+
+from ._sequence import Frames
+
+Layers = Callable[[Frames, Sequence[State], Sequence[Weights]], tuple[Tensor, list[State]]]
+Tensors = tuple[Tensor, ...]
+
+_OPERATORS: dict[Any, Callable[..., Any]] = {
+    RNNStep("tanh"): torch.rnn_tanh,
+    RNNStep("relu"): torch.rnn_relu,
+    LSTMStep(): torch.lstm,
+    GRUStep(): torch.gru,
+}
+
+
+@dataclass(frozen=True)
+class FusedOperator:
+    """One of torch's operators, for all layers and directions at once."""
+
+    operator: Callable[..., Any]
+    layers: int
+    directions: int
+    dropout: float
+    bias: bool
+
+    def __call__(
+        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
+    ) -> tuple[Tensor, list[State]]:
+        """Run the layers on ``frames``; ``reference`` does the same and can be differentiated without end."""
+        assert frames.data is not None
+        kept = [[name for name, value in w._asdict().items() if value is not None] for w in weights]
+        columns = [torch.stack(column) for column in zip(*states, strict=True)]
+        count = len(columns)
+        flat = [getattr(w, name) for w, names in zip(weights, kept, strict=True) for name in names]
+
+        def fused(data: Tensor, *rest: Tensor) -> Tensors:
+            hx = rest[:count] if count > 1 else rest[0]
+            common = (list(rest[count:]), self.bias, self.layers, self.dropout, training, self.directions == 2)
+            sizes = frames.batch_sizes
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+                if sizes[-1] == frames.batch:
+                    output, *final = self.operator(data.unflatten(0, (len(sizes), frames.batch)), hx, *common, False)
+                    return output.flatten(0, 1), *final
+                output, *final = self.operator(data, torch.tensor(sizes, device="cpu"), hx, *common)
+            return output, *final
+
+        def plain(data: Tensor, *rest: Tensor) -> Tensors:
+            values = iter(rest[count:])
+            given = [Weights(**{name: next(values) for name in names}) for names in kept]
+            rows = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
+            output, finals = reference(replace(frames, data=data), rows, given)
+            return output, *(torch.stack(column) for column in zip(*finals, strict=True))
+
+        output, *final = _call(fused, plain, (frames.data, *columns, *flat))
+        return output, list(zip(*(column.unbind(0) for column in final), strict=True))
+
+
+def fused_operator(specs: Sequence[LayerSpec], directions: int, dropout: float) -> FusedOperator | None:
+    """Torch's operator for these layers, or None if they use what it does not have."""
+    first = specs[0]
+    for spec in specs:
+        plain = spec.input.axes == 0 and spec.recurrent.groups == 1 and spec.peephole is None and not spec.norm
+        regular = spec.recurrent_dropout > 0 or any(spec.zoneout)
+        alike = (spec.hidden_size, spec.proj_size) == (first.hidden_size, first.proj_size)
+        if not (plain and alike) or regular or len(spec.bias) == 1 or spec.rule not in _OPERATORS:
+            return None
+    return FusedOperator(_OPERATORS[first.rule], len(specs), directions, dropout, bool(first.bias))
+
+
+def transformed() -> bool:
+    """Whether something is at work that the operators refuse: torch.func, forward mode, compile, export, autocast."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch.is_autocast_enabled("cpu")
+        or torch.is_autocast_enabled("cuda")
+    )
+
+
+def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], tensors: Tensors) -> Tensors:
+    """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
+    if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+        return fused(*tensors)
+    outputs: Tensors = _Fused.apply(fused, reference, *tensors)
+    return outputs
+
+
+class _Fused(torch.autograd.Function):
+    """A graph of the fused operator inside a node that knows how to be differentiated again."""
+
+    @staticmethod
+    def forward(ctx: Any, fused: Any, reference: Any, *tensors: Tensor) -> Tensors:
+        ctx.reference, ctx.random = reference, torch.get_rng_state()
+        ctx.save_for_backward(*tensors)
+        with torch.enable_grad():
+            ctx.inputs = tuple(t.detach().requires_grad_(t.requires_grad) for t in tensors)
+            ctx.outputs = fused(*ctx.inputs)
+        return tuple(o.detach() for o in ctx.outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # someone will differentiate the result
+            inputs = ctx.saved_tensors
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(ctx.random)  # the same dropout masks
+                outputs = ctx.reference(*inputs)
+        else:
+            inputs, outputs = ctx.inputs, ctx.outputs
+        wanted = [t for t in inputs if t.requires_grad]
+        pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+        found = iter(
+            torch.autograd.grad(
+                [o for o, _ in pairs],
+                wanted,
+                [g for _, g in pairs],
+                create_graph=torch.is_grad_enabled(),
+                retain_graph=True,
+                allow_unused=True,
+            )
+        )
+        return None, None, *(next(found) if t.requires_grad else None for t in inputs)

@@ -1,0 +1,125 @@
+"""Any one-step module, unrolled over time.
+
+Shape letters: T time, N batch, H hidden channels, D directions, S spatial axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from framecast.functional import State, unroll
+
+from ._layer import check_lengths
+from ._options import flag
+from ._sequence import Frames
+
+
+class Recurrent(nn.Module):
+    """Run a cell over a sequence: directions, states, packed sequences and lengths for any one-step module.
+
+    A cell is called as ``cell(frame, state)`` with a frame ``(N, ...)``, and with ``state=None`` for zeros; it returns
+    its new state, a tensor or a tuple of tensors whose first is the output. ``torch.nn.LSTMCell`` is one, so are
+    Framecast's cells.
+
+    Args:
+        cell: the cell.
+        reverse_cell: a second cell, to run backwards in time as well; the outputs are stacked along axis 2.
+        batch_first: input and output are ``(N, T, ...)``.
+
+    Raises:
+        ValueError: if an argument is of another kind.
+
+    Example:
+        >>> layer = Recurrent(torch.nn.LSTMCell(3, 5), torch.nn.LSTMCell(3, 5))
+        >>> output, (h_n, c_n) = layer(torch.randn(7, 4, 3), lengths=[7, 2, 5, 1])
+        >>> output.shape, h_n.shape
+        (torch.Size([7, 4, 10]), torch.Size([2, 4, 5]))
+    """
+
+    def __init__(self, cell: nn.Module, reverse_cell: nn.Module | None = None, *, batch_first: bool = False) -> None:
+        super().__init__()
+        for name, module in (("cell", cell), ("reverse_cell", reverse_cell)):
+            if not isinstance(module, nn.Module) and (module is not None or name == "cell"):
+                raise ValueError(f"`{name}` must be a module, got {type(module).__name__}")
+        self.cell, self.reverse_cell, self.batch_first = cell, reverse_cell, flag("batch_first", batch_first)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+    ) -> tuple[Any, Any]:
+        """Run the cell.
+
+        Args:
+            input: frames ``(T, N, ...)``, ``(N, T, ...)`` with ``batch_first``, or a ``PackedSequence``.
+            hx: initial state, each tensor ``(D, N, ...)``; zero if None.
+            lengths: lengths ``(N,)`` of padded sequences, as in the other layers.
+
+        Returns:
+            The output in the form of the input, and the final state, each tensor ``(D, N, ...)``.
+
+        Raises:
+            ValueError: if an argument does not fit.
+        """
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
+            frames = Frames.from_packed(input)
+        else:
+            if not isinstance(input, Tensor) or input.dim() < 3:
+                raise ValueError("`input` must be a PackedSequence or a tensor (T, N, ...)")
+            padded = input.transpose(0, 1) if self.batch_first else input
+            if not len(padded):
+                raise ValueError("`input` has no time steps (T = 0)")
+            checked = None if lengths is None else check_lengths(lengths, padded.shape[0], padded.shape[1])
+            frames = Frames.from_padded(padded.contiguous(), checked)
+        assert frames.data is not None
+        outputs, finals = [], []
+        cells = [self.cell] if self.reverse_cell is None else [self.cell, self.reverse_cell]
+        for direction, cell in enumerate(cells):
+            output, final = self._run(cell, frames, self._state(hx, direction, len(cells)), reverse=direction == 1)
+            outputs.append(output)
+            finals.append(final)
+        result = frames.to_output(torch.cat(outputs, 1))
+        if self.batch_first and isinstance(result, Tensor):
+            result = result.transpose(0, 1)
+        states = tuple(frames.unsort(torch.stack(parts), 1) for parts in zip(*finals, strict=True))
+        return result, states[0] if len(states) == 1 else states
+
+    @staticmethod
+    def _state(hx: Any, direction: int, directions: int) -> State | None:
+        if hx is None:
+            return None
+        parts = hx if isinstance(hx, tuple) else (hx,)
+        for part in parts:
+            if not isinstance(part, Tensor) or len(part) != directions:
+                raise ValueError(f"`hx` must hold tensors ({directions}, N, ...), one row per direction")
+        return tuple(part[direction] for part in parts)
+
+    @staticmethod
+    def _run(cell: nn.Module, frames: Frames, state: State | None, *, reverse: bool) -> tuple[Tensor, State]:
+        assert frames.data is not None
+        steps = frames.data.split(frames.batch_sizes)
+        if state is None:
+            with torch.no_grad():  # the state's shapes, from a step that is thrown away
+                state = tuple(s.new_zeros(frames.batch, *s.shape[1:]) for s in _parts(cell(steps[0], None)))
+        else:
+            (state,) = frames.sort([state])
+        single = len(state) == 1
+
+        def step(rows: int, x: Tensor, old: State) -> State:
+            return _parts(cell(x, old[0] if single else old))
+
+        outputs, final = unroll(step, steps, state, reverse=reverse)
+        return torch.cat(outputs), final
+
+
+def _parts(state: Any) -> State:
+    return tuple(state) if isinstance(state, (tuple, list)) else (state,)
