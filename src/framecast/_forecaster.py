@@ -103,9 +103,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} holds more than tensors and plain values (loading it could run code), or is no checkpoint; refused"
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # what torch raises for a file that is none of its own varies
         raise ValueError(f"{path} is no checkpoint, or is damaged or cut short") from error
-    if not isinstance(checkpoint, dict) or "framecast" not in checkpoint or "state_dict" not in checkpoint:
+    about = checkpoint.get("framecast") if isinstance(checkpoint, dict) else None
+    if not isinstance(about, dict) or "task" not in about or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is not a checkpoint of Framecast: it does not say which model it holds")
     return checkpoint
 
@@ -140,7 +141,13 @@ def load(path: str | Path, *, network: nn.Module | None = None, device: str | to
     scale = Scale.from_dict(about["scale"]) if about.get("scale") else Scale(0.0, 1.0)
     data = about.get("data", {})
     reading = {name: data[name] for name in ("input_frames", "reduce", "grayscale") if name in data}
-    return Forecaster(network.to(device), about["loss"], scale, **reading)
+    try:
+        network = network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"`device` (={device}) is not available here: {str(error).splitlines()[0]}") from error
+    if about.get("loss") not in LOSSES:
+        raise ValueError(f"{path} was trained with a loss {about.get('loss')!r}, which is unknown here")
+    return Forecaster(network, about["loss"], scale, **reading)
 
 
 def build_network(about: dict[str, Any], path: str | Path) -> nn.Module:
@@ -148,6 +155,11 @@ def build_network(about: dict[str, Any], path: str | Path) -> nn.Module:
     name = about.get("network", "")
     if name not in {n for n in vars(models) if not n.startswith("_")}:
         raise ValueError(f"{path} holds a network {name!r}, which Framecast does not know; pass `network=`")
-    network = getattr(models, name)(**about["config"])
+    try:
+        network = getattr(models, name)(**about["config"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is of another version of Framecast: {name} cannot be built from it ({error})"
+        ) from error
     assert isinstance(network, nn.Module)
     return network

@@ -9,7 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
@@ -17,7 +17,7 @@ from framecast import __version__
 from framecast._forecaster import read_checkpoint
 from framecast.data import FramesDataModule, Scale, fresh_folder
 from framecast.metrics import format_table
-from framecast.tasks import BEST, LAST, FramesPerSecond, LastCheckpoint, Task, TrainingDivergedError
+from framecast.tasks import BEST, LAST, BestCheckpoint, FramesPerSecond, LastCheckpoint, Task, TrainingDivergedError
 
 _CONFIG = "config.yaml"
 
@@ -57,7 +57,9 @@ class _SaveConfig(SaveConfigCallback):
         path = Path(trainer.default_root_dir) / _CONFIG
         if stage == "fit" and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.parser.save(self.config, str(path), skip_none=False)
+            config = self.config.clone()
+            config.run = config.output = config.ckpt_path = None  # of this call, not of the run
+            self.parser.save(config, str(path), skip_none=False)
 
 
 class _CommandLine(LightningCLI):
@@ -112,16 +114,17 @@ class _CommandLine(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle which folder and which checkpoint this is about, before anything is built."""
         config = self.config[self.subcommand]
-        config.run = str(self.folder)
+        if config.run is not None:
+            self.folder = Path(config.run)
         given = config.ckpt_path
         if self.subcommand == "fit":
             self.resumes = given == "last"
             if self.resumes:
                 config.ckpt_path = str(self._checkpoint(LAST))
-            elif self.folder.exists() and any(self.folder.iterdir()):
-                raise FileExistsError(
-                    f"{self.folder} already holds a run: resume it with --ckpt_path last, or name another with --run"
-                )
+            elif _rank() == 0 and self.folder.exists() and any(self.folder.iterdir()):
+                began = (self.folder / "checkpoints" / LAST).is_file()
+                resume = "resume it with --ckpt_path last, or name" if began else "it wrote no checkpoint; name"
+                raise FileExistsError(f"{self.folder} already holds a run: {resume} another with --run")
         elif given in (None, "best", "last"):
             config.ckpt_path = str(self._checkpoint(LAST if given == "last" else BEST))
         if config.ckpt_path is not None:
@@ -129,6 +132,8 @@ class _CommandLine(LightningCLI):
 
     def _checkpoint(self, name: str) -> Path:
         path = self.folder / "checkpoints" / name
+        if name == BEST and not path.is_file() and path.with_name(LAST).is_file():
+            raise FileNotFoundError(f"there is no {path}, as nothing was validated; test --ckpt_path last")
         if not path.is_file():
             raise FileNotFoundError(f"there is no {path}; is {self.folder} the folder of a run that has begun?")
         return path
@@ -137,7 +142,9 @@ class _CommandLine(LightningCLI):
         """Put logs and checkpoints into the run's folder."""
         config = self._get(self.config_init, "trainer")
         own: dict[str, Any] = {"default_root_dir": str(self.folder), "logger": False, "enable_checkpointing": False}
-        callbacks = list(config.get("callbacks") or [])
+        own["use_distributed_sampler"] = False  # training's sampler shares out by itself; scores are of whole sets
+        given = config.get("callbacks") or []
+        callbacks = list(given) if isinstance(given, (list, tuple)) else [given]
         if self.subcommand == "fit":
             if config.get("logger") is None:
                 logs = self.folder / "logs"
@@ -146,13 +153,7 @@ class _CommandLine(LightningCLI):
                 own["logger"] = config.get("logger")
             own["enable_checkpointing"] = True
             callbacks += [
-                ModelCheckpoint(
-                    dirpath=self.folder / "checkpoints",
-                    filename=Path(BEST).stem,
-                    monitor="val_loss",
-                    enable_version_counter=False,
-                    save_on_train_epoch_end=False,
-                ),
+                BestCheckpoint(self.folder),
                 LastCheckpoint(self._get(self.config_init, "checkpoint_every_n_steps")),
                 FramesPerSecond(),
             ]
@@ -165,11 +166,11 @@ class _CommandLine(LightningCLI):
         if self.about.get("scale"):
             self.datamodule.use_scale(Scale.from_dict(self.about["scale"]))
         mine = self.model.describe()
-        for name in ("task", "network", "config"):
+        for name in ("task", "network", "config", "loss"):
             theirs = self.about.get(name)
-            if theirs != mine[name]:
+            if theirs != mine.get(name):
                 path = self._get(self.config, "ckpt_path")
-                raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {mine[name]}")
+                raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {mine.get(name)}")
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Load checkpoints without running any code that they might hold."""
@@ -204,39 +205,48 @@ class _CommandLine(LightningCLI):
     def after_fit(self) -> None:
         """Say where the results are and what comes next."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print(f"\nrun: {self.folder}\nnext: framecast test --run {self.folder}")
+            best = (self.folder / "checkpoints" / BEST).is_file()
+            print(f"\nrun: {self.folder}\nnext: framecast test --run {self.folder}" + " --ckpt_path last" * (not best))
 
     def before_test(self) -> None:
         """Refuse a folder that is in use before the work."""
+        if _rank() != 0:
+            return
         output = self._get(self.config, "output")
         self.output = fresh_folder(Path(output) if output else fresh_name(self.folder / "test"))
 
     def after_test(self) -> None:
         """Print and write the scores and their protocol."""
+        scores = self.model.results()
         if not self.trainer.is_global_zero:
             return
         checkpoint = Path(self._get(self.config, "ckpt_path"))
         protocol = {
             **self.datamodule.describe("test"),
             "split": "test",
-            "sequences": len(self.datamodule.test_set),
+            "sequences": self.model.sequences,
             "scale": self.datamodule.scale.as_dict(),
             "averaging": "MSE, MAE and cross-entropy are sums over a frame's valid pixels (MSE and MAE of unclipped "
             "forecasts), SSIM and PSNR are of frames clipped to [0, 1]; all are means over frames and sequences",
-            "checkpoint": checkpoint.name,
+            "checkpoint": str(checkpoint),
             "step": int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
             "seed": self.datamodule.seed,
             "parameters": sum(p.numel() for p in self.model.network.parameters()),
             "framecast": __version__,
             "torch": torch.__version__,
         }
-        scores = self.model.results()
         with (self.output / "metrics.json").open("x") as file:
             json.dump({"protocol": protocol, "scores": scores}, file, indent=2)
         examples = {name: torch.stack(parts).numpy() for name, parts in self.model.examples.items() if parts}
-        np.savez_compressed(self.output / "examples.npz", allow_pickle=False, **examples)
+        if examples:
+            np.savez_compressed(self.output / "examples.npz", allow_pickle=False, **examples)
         print(f"\n{format_table(scores)}\n\n{_in_words(protocol)}\n\nscores: {self.output / 'metrics.json'}")
         print(f"next: framecast report --run {self.folder}")
+
+
+def _rank() -> int:
+    """Which of the processes of a training on several devices this is."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0)
 
 
 def fresh_name(path: Path) -> Path:

@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         if command is None:
             raise ValueError(f"unknown command {args[0]!r}; there are {', '.join(_commands())}")
         command(args)
-    except (ValueError, OSError, ImportError, RuntimeError, argparse.ArgumentError) as error:
+    except Exception as error:
         if os.environ.get("FRAMECAST_TRACEBACK") or not _is_callers(error):
             raise
         print(f"framecast: {_one_line(error)}", file=sys.stderr)
@@ -179,9 +179,10 @@ def _call(function: Callable[..., None], args: list[str]) -> None:
     function(**parser.parse_args(args[1:]).as_dict())
 
 
-def _is_callers(error: BaseException) -> bool:
-    """Whether the error is the caller's to mend: a plain RuntimeError is not."""
-    return type(error) is not RuntimeError and not isinstance(error, (NotImplementedError, RecursionError))
+def _is_callers(error: Exception) -> bool:
+    """Whether the error is the caller's to mend, and no fault of the program's own."""
+    own = (ValueError, OSError, ImportError, OverflowError, argparse.ArgumentError)
+    return isinstance(error, own) or type(error).__name__ in ("MisconfigurationException", "TrainingDivergedError")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The command line from end to end, on a run of seconds."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_testing_again_overwrites_nothing(run, capsys):
     assert main(["test", "--run", str(run), "--ckpt_path", "last"]) == 0
     assert (run / "test" / "metrics.json").read_bytes() == before
     again = json.loads((run / "test-2" / "metrics.json").read_text())
-    assert again["protocol"]["checkpoint"] == "last.ckpt"
+    assert again["protocol"]["checkpoint"] == str(run / "checkpoints" / "last.ckpt")
     shown = capsys.readouterr().out
     assert "last_frame" in shown
     assert "sequences of the test part" in shown
@@ -180,10 +181,53 @@ def test_wrong_commands_and_options(run, checkpoint, tmp_path, capsys):
     assert not (tmp_path / "r").exists()
     message = fails(capsys, "test", "--run", run, "--model.network.hidden_size", "[5]")
     assert "is of another model" in message
+    assert "its loss is cross_entropy" in fails(capsys, "test", "--run", run, "--model.loss", "mse")
+    assert "the frames have 3 channels" in fails(capsys, *_colour(tmp_path))
+    assert "`download` needs `source`" in fails(
+        capsys, "fit", "--config", TINY, "--run", tmp_path / "r3", "--data.download", "true"
+    )
+    assert "MisconfigurationException" not in fails(
+        capsys, "fit", "--config", TINY, "--run", tmp_path / "r4", "--trainer.accelerator", "gpu"
+    )
+    assert not list(tmp_path.glob("r?"))
     message = fails(capsys, "test", "--run", run, "--output", run)
     assert "is not empty" in message
     message = fails(capsys, "fit", "--config", TINY, "--run", tmp_path / "r2", "--data.source", tmp_path)
     assert "train-images-idx3-ubyte" in message
+
+
+def _colour(folder):
+    """A training of the grey default model on recordings in colour."""
+    data = folder / "colour"
+    data.mkdir()
+    for i in range(3):
+        np.save(data / f"r{i}.npy", np.random.default_rng(i).random((24, 3, 16, 16)))
+    return ["fit", "--config", "frames", "--data.folder", data, "--run", folder / "r5"]
+
+
+def test_a_run_that_was_moved_keeps_its_best(run, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved)
+    last = moved / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(last, weights_only=True)
+    (state,) = (s for name, s in checkpoint["callbacks"].items() if "BestCheckpoint" in name)
+    state["best_k_models"] = {name: torch.tensor(0.0) for name in state["best_k_models"]}  # not to be beaten
+    state["best_model_score"] = state["kth_value"] = torch.tensor(0.0)
+    torch.save(checkpoint, last)
+    before = (moved / "checkpoints" / "best.ckpt").read_bytes()
+    assert main(["fit", "--run", str(moved), "--ckpt_path", "last", "--trainer.max_epochs", "4"]) == 0
+    assert (moved / "checkpoints" / "best.ckpt").read_bytes() == before
+    assert torch.load(last, weights_only=True)["global_step"] == 40
+
+
+def test_a_new_run_from_an_old_checkpoint_is_tested_by_its_own(run, checkpoint, tmp_path):
+    new = tmp_path / "new"
+    fit = ["fit", "--config", TINY, "--run", str(new), "--ckpt_path", checkpoint, "--trainer.max_epochs", "4"]
+    assert main(fit) == 0
+    assert main(["test", "--run", str(new)]) == 0
+    protocol = json.loads((new / "test" / "metrics.json").read_text())["protocol"]
+    assert protocol["step"] == 40
+    assert protocol["checkpoint"] == str(new / "checkpoints" / "best.ckpt")
 
 
 def test_wrong_input_to_predict(run, checkpoint, tmp_path, capsys):
@@ -211,6 +255,9 @@ def test_wrong_input_to_predict(run, checkpoint, tmp_path, capsys):
     evil = tmp_path / "evil.ckpt"
     torch.save({"framecast": {}, "state_dict": Path}, evil)
     assert "could run code" in predict(good, ckpt=evil)
+    for junk in (b"notes, not weights\n", bytes(range(256))):
+        cut.write_bytes(junk)
+        assert str(cut) in predict(good, ckpt=cut)
     foreign = tmp_path / "foreign.ckpt"
     torch.save({"state_dict": {}}, foreign)
     assert "is not a checkpoint of Framecast" in predict(good, ckpt=foreign)

@@ -102,6 +102,7 @@ def test_frame_data(folder):
         "input": (2, 3, 3, 10, 12),
         "target": (2, 2, 3, 10, 12),
         "mask": (2, 2, 3, 10, 12),
+        "input_mask": (2, 3, 3, 10, 12),
     }
     values = np.stack([Image.open(image) for path in data.train_set.recordings for image in path.iterdir()])
     assert data.scale == Scale(float(values.min()), float(values.max()), "K", "uint8")
@@ -115,6 +116,8 @@ def test_frame_data(folder):
         "horizon": 2,
         "frame_size": [10, 12],
         "channels": 3,
+        "reduce": 1,
+        "grayscale": False,
     }
 
 

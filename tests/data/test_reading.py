@@ -1,4 +1,6 @@
+import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -267,3 +269,15 @@ def test_real_recordings(shared_data, path, shape):
     recording = read_recording(shared_data / path, reduce=4)
     assert recording.frames.shape == shape
     assert recording.dtype == np.uint8
+
+
+def test_deep_colour_is_refused(tmp_path):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)  # 2x1 pixels, 16 bits, colour
+    pixels = zlib.compress(b"\0" + bytes(12))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(data)
+    with pytest.raises(ValueError, match="more than 8 bits per colour"):
+        read_recording(tmp_path)

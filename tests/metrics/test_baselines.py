@@ -37,3 +37,12 @@ def test_bad_arguments(name):
         BASELINES[name](torch.zeros(2, 1, 4, 4), 2)
     with pytest.raises(ValueError, match=r"`horizon` \(=0\) must be positive"):
         BASELINES[name](torch.zeros(2, 3, 1, 4, 4), 0)
+
+
+def test_missing_pixels_are_passed_over():
+    frames = torch.tensor([[10.0, 0.0, 4.0], [0.0, 7.0, 0.0], [0.0, 0.0, 0.0]])
+    valid = torch.tensor([[True, False, True], [False, True, False], [False, False, False]])
+    shape = (3, 3, 1, 1, 1)
+    for name, expected in (("last_frame", [4.0, 7.0, 0.0]), ("mean_frame", [7.0, 7.0, 0.0]), ("zero", [0.0] * 3)):
+        forecast = BASELINES[name](frames.reshape(shape), 2, valid.reshape(shape))
+        assert forecast[:, 1].flatten().tolist() == expected

@@ -33,13 +33,13 @@ class Network(nn.Module):
 class Data(FramesDataModule):
     """Ten fixed samples, augmented; 7 batches of 2 an epoch, so that passes and epochs do not coincide."""
 
-    def __init__(self, workers=0):
-        super().__init__(batch_size=2, workers=workers, seed=5, train_batches_per_epoch=7)
-        self.augment = Augment(flip=True, seed=5)
+    def __init__(self, workers=0, seed=5):
+        super().__init__(batch_size=2, workers=workers, seed=seed, train_batches_per_epoch=7)
+        self.augment = Augment(flip=True, seed=seed)
         self.scale = Scale(0.0, 1.0)
 
     def setup(self, stage=None):
-        frames = torch.rand(10, 4, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+        frames = torch.rand(10, 4, 1, 6, 6, generator=torch.Generator("cpu").manual_seed(1), device="cpu")
         self.train_set = self.val_set = self.test_set = [{"input": f[:2], "target": f[2:]} for f in frames]
 
     def describe(self, split):
@@ -57,7 +57,7 @@ class Stop(pl.Callback):
             raise KeyError("stopped")
 
 
-def train(folder, *callbacks, resume=None, epochs=3, workers=0, every=1, **options):
+def train(folder, *callbacks, resume=None, epochs=3, workers=0, every=1, seed=5, **options):
     pl.seed_everything(int(time.time() * 1000) % 1000, verbose=False)  # must not matter
     torch.manual_seed(3)
     task = Forecast(Network(), loss="mse", learning_rate=0.05)
@@ -72,7 +72,7 @@ def train(folder, *callbacks, resume=None, epochs=3, workers=0, every=1, **optio
         callbacks=[LastCheckpoint(every), *callbacks],
         **options,
     )
-    trainer.fit(task, Data(workers), ckpt_path=resume, weights_only=True)
+    trainer.fit(task, Data(workers, seed), ckpt_path=resume, weights_only=True)
     return trainer.global_step, task.network.state_dict()
 
 
@@ -82,28 +82,61 @@ def assert_same(a, b):
         assert torch.equal(value, b[1][name]), name
 
 
-@pytest.mark.parametrize("stop", [1, 4, 6, 7, 8, 13, 15, 20])
-def test_stopping_at_any_step(tmp_path, stop):
+@pytest.mark.parametrize(("stop", "workers"), [(s, 0) for s in (1, 4, 6, 8, 13, 15, 20)] + [(4, 2)])
+def test_stopping_at_any_step(tmp_path, stop, workers):
     whole = train(tmp_path / "whole")
     with pytest.raises(KeyError, match="stopped"):
-        train(tmp_path / "broken", Stop(stop))
-    resumed = train(tmp_path / "broken", resume=tmp_path / "broken" / "checkpoints" / "last.ckpt")
-    assert_same(resumed, whole)
+        train(tmp_path / "broken", Stop(stop), workers=workers)
+    last = tmp_path / "broken" / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == stop
+    assert_same(train(tmp_path / "broken", resume=last, workers=workers), whole)
 
 
-@pytest.mark.parametrize("options", [{"accumulate_grad_batches": 2}, {"limit_train_batches": 5}], ids=str)
-def test_stopping_with_accumulation_or_a_limit(tmp_path, options):
+@pytest.mark.parametrize("stop", [1, 7])
+@pytest.mark.parametrize(
+    "options",
+    [{"accumulate_grad_batches": 2}, {"limit_train_batches": 5}, {"val_check_interval": 3, "limit_val_batches": 1}],
+    ids=str,
+)
+def test_stopping_with_accumulation_a_limit_or_validations(tmp_path, options, stop):
     whole = train(tmp_path / "whole", **options)
     with pytest.raises(KeyError, match="stopped"):
-        train(tmp_path / "broken", Stop(7), **options)
+        train(tmp_path / "broken", Stop(stop), **options)
     resumed = train(tmp_path / "broken", resume=tmp_path / "broken" / "checkpoints" / "last.ckpt", **options)
     assert_same(resumed, whole)
+
+
+def test_within_an_accumulation_nothing_is_written(tmp_path):
+    class Batches(pl.Callback):
+        written = ()
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            self.written += ((tmp_path / "checkpoints" / "last.ckpt").exists(),)
+
+    batches = Batches()
+    train(tmp_path, batches, accumulate_grad_batches=3, epochs=1)
+    assert batches.written == (False, False, True, True, True, True, True)
 
 
 def test_the_seed_decides(tmp_path):
     _, first = train(tmp_path / "a", epochs=1)
     _, second = train(tmp_path / "b", epochs=1)
+    _, other = train(tmp_path / "c", epochs=1, seed=6)
     assert all(torch.equal(first[k], second[k]) for k in first)
+    assert not any(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_longer_training_on_resume_goes_on_falling(tmp_path):
+    class Rates(pl.Callback):
+        seen = ()
+
+        def on_train_batch_start(self, trainer, *_):
+            self.seen += (trainer.optimizers[0].param_groups[0]["lr"],)
+
+    train(tmp_path, epochs=1)
+    rates = Rates()
+    train(tmp_path, rates, epochs=2, resume=tmp_path / "checkpoints" / "last.ckpt")
+    assert list(rates.seen[1:]) == sorted(rates.seen[1:], reverse=True)
 
 
 def _fit(folder, *more):

@@ -21,9 +21,9 @@ from ._scale import Scale
 class FrameSequences(Dataset[dict[str, Tensor]]):
     """Sequences of consecutive frames from recordings, each recording's windows in order of time.
 
-    Item `{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W)}`: float32 in the unit scale, where
-    values beyond the scale lie beyond 0 and 1, and a bool mask of the target's pixels that have a value. Missing
-    values are 0 in input and target.
+    Item `{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W), "input_mask": (T, C, H, W)}`: float32
+    in the unit scale, where values beyond the scale lie beyond 0 and 1, and bool masks of the pixels that have a value
+    in target and input. Missing values are 0 in input and target.
 
     All recordings are read once to begin with; later, those that `cache_bytes` does not hold are read again.
 
@@ -105,8 +105,10 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
             frames = _centre(frames, self.crop)
         values = torch.from_numpy(self.scale.to_unit(frames))
         target = values[self.input_frames :]
+        seen = values[: self.input_frames]
         return {
-            "input": values[: self.input_frames].nan_to_num(),
+            "input": seen.nan_to_num(),
+            "input_mask": ~seen.isnan(),
             "target": target.nan_to_num(),
             "mask": ~target.isnan(),
         }

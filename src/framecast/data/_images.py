@@ -67,11 +67,16 @@ def image_frames(path: Path) -> Iterator[Frame]:
     count = frame_count(path)
     try:
         with Image.open(path) as image:
-            for index in range(count):
+            deep = _is_deep_colour(image, path)
+            for index in () if deep else range(count):
                 image.seek(index)
                 yield _frame(image, path.name if count == 1 else f"{path.name} frame {index}")
     except _DAMAGE as error:
         raise _damaged(path, error) from error
+    if deep:  # Pillow would silently keep 8 of the 16 bits
+        raise ValueError(
+            f"{path} has more than 8 bits per colour, which is not read: save each channel as a grey image"
+        )
 
 
 def folder_frames(folder: Path) -> Iterator[Frame]:
@@ -96,6 +101,16 @@ def _frame(image: Image.Image, name: str) -> Frame:
     values = values.astype(np.uint16 if sixteen_bits else values.dtype.newbyteorder("="))
     values = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
     return Frame(name, values, colour=not (palette and (values == values[:1]).all()))
+
+
+def _is_deep_colour(image: Image.Image, path: Path) -> bool:
+    """Whether an image has several channels of more than 8 bits."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            header = file.read(26)
+        return header[24] > 8 and header[25] in (2, 4, 6)  # colour, grey with alpha, colour with alpha
+    bits = getattr(image, "tag_v2", {}).get(258, ())  # TIFF's BitsPerSample
+    return isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8
 
 
 def _conversion(mode: str) -> tuple[str, ...]:

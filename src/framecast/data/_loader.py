@@ -32,23 +32,35 @@ class EpochSampler(Sampler[int]):
         per_epoch: samples in an epoch.
         seed: seed of the order.
         start: returns the number of samples that training has read before.
+        rank: number of this process among ``world_size``, which share every epoch.
+        world_size: number of processes.
 
     Example:
         >>> list(EpochSampler(3, 4, seed=0, start=lambda: 0)), list(EpochSampler(3, 4, seed=0, start=lambda: 6))
         ([2, 0, 1, 5], [8, 7])
     """
 
-    def __init__(self, length: int, per_epoch: int, *, seed: int = 0, start: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        length: int,
+        per_epoch: int,
+        *,
+        seed: int = 0,
+        start: Callable[[], int] = lambda: 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         self.length, self.per_epoch, self.seed, self.start = length, per_epoch, seed, start
+        self.rank, self.world_size = rank, world_size
 
     def __len__(self) -> int:
-        return self.per_epoch
+        return self.per_epoch // self.world_size
 
     def __iter__(self) -> Iterator[int]:
         first = self.start()
         last = (first // self.per_epoch + 1) * self.per_epoch
         order, shuffled = None, -1
-        for position in range(first, last):
+        for position in range(first + self.rank, last, self.world_size):
             if self.length > _ENDLESS:
                 yield position
                 continue
@@ -72,6 +84,10 @@ class _Stream(Dataset[Sample]):
 
 class _ResumableLoader(DataLoader[Sample]):
     """A loader whose sampler knows where to go on; it has no state of its own to save."""
+
+    def __iter__(self) -> Any:
+        """Begin to read only when the first batch is asked for: before that, training may not know where it stands."""
+        yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing."""
@@ -136,16 +152,21 @@ class FramesDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of one epoch, from where training stands."""
-        batches = self.train_batches_per_epoch or len(self.train_set) // self.batch_size
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        step = self.batch_size * world_size
+        batches = self.train_batches_per_epoch or len(self.train_set) // step
         if batches == 0:
             raise ValueError(
                 f"the training part has {len(self.train_set)} sequences, fewer than `batch_size` (={self.batch_size})"
+                + f" on each of {world_size} devices" * (world_size > 1)
             )
         sampler = EpochSampler(
             len(self.train_set),
-            batches * self.batch_size,
+            batches * step,
             seed=self.seed,
-            start=lambda: self._batches_read(batches) * self.batch_size,
+            start=lambda: self._batches_read(batches) * step,
+            rank=rank,
+            world_size=world_size,
         )
         return _ResumableLoader(
             _Stream(self.train_set, self.augment), self.batch_size, sampler=sampler, **self._worker_options()

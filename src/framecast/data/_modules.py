@@ -64,6 +64,8 @@ class MovingMNISTData(FramesDataModule):
         seed: int = 0,
         download: bool = False,
     ) -> None:
+        if download and source == "builtin":
+            raise ValueError("`download` needs `source`, the folder to fetch MNIST's files into")
         if train_length < batch_size:
             raise ValueError(f"`train_length` (={train_length}) must be at least `batch_size` (={batch_size})")
         super().__init__(

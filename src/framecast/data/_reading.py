@@ -122,7 +122,7 @@ def npy_frames(path: Path) -> Iterator[Frame]:
         raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error
     if frames.ndim not in (3, 4) or frames.dtype.kind not in "buif":
         raise ValueError(f"{path} must hold real numbers (T, H, W) or (T, C, H, W), got {frames.dtype} {frames.shape}")
-    if frames.ndim == 4 and frames.shape[-1] in (1, 3) and frames.shape[1] > 4:
+    if frames.ndim == 4 and frames.shape[-1] in (1, 3, 4) and frames.shape[1] > 4:
         raise ValueError(f"{path} looks like (T, H, W, C) {frames.shape}: save np.moveaxis(frames, -1, 1) instead")
     if frames.ndim == 3:
         frames = frames[:, None]

@@ -5,15 +5,18 @@ Shape letters: N batch, T time, K horizon, C channels, H height, W width.
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 
-def last_frame(frames: Tensor, horizon: int) -> Tensor:
+def last_frame(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tensor:
     """Forecast that nothing changes: the last frame repeated (persistence).
 
     Args:
         frames: Input frames `(N, T, C, H, W)`.
         horizon: Number of frames to forecast, K.
+        mask: Bool `(N, T, C, H, W)`, True where the input has a value; default: everywhere. A pixel's forecast is then
+            its own last value; 0 if it has none.
 
     Returns:
         `(N, K, C, H, W)`.
@@ -27,10 +30,15 @@ def last_frame(frames: Tensor, horizon: int) -> Tensor:
         tensor([3., 3., 3.])
     """
     _check(frames, horizon)
-    return _repeat(frames[:, -1:], horizon)
+    if mask is None:
+        return _repeat(frames[:, -1:], horizon)
+    last = torch.zeros_like(frames[:, 0])
+    for frame, valid in zip(frames.unbind(1), mask.unbind(1), strict=True):
+        last = frame.where(valid, last)
+    return _repeat(last.unsqueeze(1), horizon)
 
 
-def mean_frame(frames: Tensor, horizon: int) -> Tensor:
+def mean_frame(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tensor:
     """Forecast the mean of the input frames. Arguments, result and errors are those of :func:`last_frame`.
 
     Example:
@@ -39,10 +47,13 @@ def mean_frame(frames: Tensor, horizon: int) -> Tensor:
         tensor([2., 2., 2.])
     """
     _check(frames, horizon)
-    return _repeat(frames.mean(1, keepdim=True), horizon)
+    if mask is None:
+        return _repeat(frames.mean(1, keepdim=True), horizon)
+    total = frames.where(mask, 0).sum(1, keepdim=True)
+    return _repeat(total / mask.sum(1, keepdim=True).clamp(min=1), horizon)
 
 
-def zero(frames: Tensor, horizon: int) -> Tensor:
+def zero(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tensor:
     """Forecast the bottom of the scale. Arguments, result and errors are those of :func:`last_frame`.
 
     Example:
@@ -54,7 +65,7 @@ def zero(frames: Tensor, horizon: int) -> Tensor:
     return _repeat(frames[:, :1], horizon).zero_()
 
 
-BASELINES: dict[str, Callable[[Tensor, int], Tensor]] = {
+BASELINES: dict[str, Callable[[Tensor, int, Tensor | None], Tensor]] = {
     "last_frame": last_frame,
     "mean_frame": mean_frame,
     "zero": zero,

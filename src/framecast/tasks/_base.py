@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,6 +12,16 @@ from torch import Tensor, nn
 
 class TrainingDivergedError(RuntimeError):
     """The loss or its gradient became NaN or infinite."""
+
+
+def cosine_decay(progress: float) -> float:
+    """Share of the highest learning rate after this share of the training.
+
+    Example:
+        >>> cosine_decay(0.0), round(cosine_decay(0.5), 6), cosine_decay(1.2)
+        (1.0, 0.5, 0.0)
+    """
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
 class Task(pl.LightningModule):
@@ -103,7 +114,7 @@ class Task(pl.LightningModule):
         if self.schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine_decay(step / steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

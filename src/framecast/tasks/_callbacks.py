@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -15,8 +16,11 @@ BEST = "best.ckpt"
 class LastCheckpoint(pl.Callback):
     """Keep ``checkpoints/last.ckpt`` in the run's folder, from which training resumes exactly.
 
+    It is written every so many steps, between steps only: not within an accumulation of gradients, nor where a
+    validation is due; and at the end of every epoch, after its validation.
+
     Args:
-        every_n_steps: optimizer steps between two writes within an epoch; every epoch's end is written as well.
+        every_n_steps: optimizer steps between two writes within an epoch.
 
     Raises:
         ValueError: if ``every_n_steps`` is not positive.
@@ -26,12 +30,19 @@ class LastCheckpoint(pl.Callback):
         if every_n_steps < 1:
             raise ValueError(f"`every_n_steps` (={every_n_steps}) must be at least 1")
         self.every_n_steps = every_n_steps
-        self._saved = -1
+        self._saved = self._step = 0
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Write within an epoch; not on its last batch, when the epoch's validation is still to come."""
-        due = trainer.global_step % self.every_n_steps == 0 and trainer.global_step != self._saved
-        if due and not trainer.is_last_batch:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count from here."""
+        self._saved = self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write if it is time and a step has just been made."""
+        stepped, self._step = trainer.global_step > self._step, trainer.global_step
+        validates = (batch_idx + 1) % trainer.val_check_batch == 0 if trainer.val_check_batch else False
+        if stepped and not validates and not trainer.is_last_batch and self._step - self._saved >= self.every_n_steps:
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -39,10 +50,47 @@ class LastCheckpoint(pl.Callback):
         self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if trainer.fast_dev_run or trainer.sanity_checking:  # type: ignore[attr-defined]
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / LAST)
+        save_whole(trainer, Path(trainer.default_root_dir) / "checkpoints" / LAST)
         self._saved = trainer.global_step
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keep ``checkpoints/best.ckpt`` in the run's folder, the one with the lowest validation loss.
+
+    Args:
+        folder: the run's folder. It may have moved since the run began.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            dirpath=folder / "checkpoints",
+            filename=Path(BEST).stem,
+            monitor="val_loss",
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best loss so far, wherever the run was then."""
+        best = str(Path(str(self.dirpath)) / BEST)
+        scores = list(state_dict["best_k_models"].values())
+        moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
+        super().load_state_dict({**state_dict, **moved, "best_k_models": {best: scores[0]} if scores else {}})
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        save_whole(trainer, Path(filepath))
+        self._last_global_step_saved = trainer.global_step
+        self._last_checkpoint_saved = filepath
+
+
+def save_whole(trainer: pl.Trainer, path: Path) -> None:
+    """Write a checkpoint beside its place and move it there, so that there is always a whole one."""
+    part = path.with_suffix(".part")
+    trainer.save_checkpoint(part)
+    if trainer.is_global_zero:
+        part.replace(path)
 
 
 class FramesPerSecond(pl.Callback):

@@ -21,7 +21,8 @@ class Forecast(Task):
     """Train and score a network that forecasts frames.
 
     A batch is ``{"input": (N, T, C, H, W), "target": (N, K, C, H, W)}`` in unit scale, with a bool ``"mask"`` of the
-    target's shape where pixels can be missing. Testing scores the network and the baselines that cost nothing.
+    target's shape, and an ``"input_mask"`` of the input's, where pixels can be missing. Testing scores the network and
+    the baselines that cost nothing.
 
     Args:
         network: an encoder–forecaster; called as ``network(frames, horizon)``.
@@ -66,7 +67,7 @@ class Forecast(Task):
         self.loss_name, self.loss, self.kept = loss, LOSSES[loss](), examples
         self.scores: dict[str, ForecastScores] = {}
         self.examples: dict[str, list[Tensor]] = {}
-        self._seen = 0
+        self.sequences = 0
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
         """Forecast ``(N, K, C, H, W)`` in unit scale from ``frames (N, T, C, H, W)``."""
@@ -89,19 +90,21 @@ class Forecast(Task):
         """Begin new scores."""
         self.scores = {}
         self.examples = {"input": [], "target": [], "forecast": []}
-        self._seen = 0
+        self.sequences = 0
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Score the network and the baselines on a batch."""
         frames, target, mask = batch["input"], batch["target"], batch.get("mask")
         horizon = target.shape[1]
         forecasts = {"model": self(frames, horizon)}
-        forecasts |= {name: baseline(frames, horizon) for name, baseline in BASELINES.items()}
+        seen = batch.get("input_mask")
+        forecasts |= {name: baseline(frames, horizon, seen) for name, baseline in BASELINES.items()}
         for name, forecast in forecasts.items():
             if name not in self.scores:
                 self.scores[name] = ForecastScores(horizon).to(self.device)
             self.scores[name].update(forecast.float(), target, mask)
-        self._keep(frames, target if mask is None else target.where(mask, torch.nan), forecasts["model"].float())
+        shown = frames if seen is None else frames.where(seen, torch.nan)
+        self._keep(shown, target if mask is None else target.where(mask, torch.nan), forecasts["model"])
 
     def results(self) -> dict[str, Any]:
         """Scores by forecast, after testing."""
@@ -112,7 +115,7 @@ class Forecast(Task):
         total = len(self.trainer.datamodule.test_set)  # type: ignore[attr-defined]
         wanted = {round(i * (total - 1) / max(self.kept - 1, 1)) for i in range(min(self.kept, total))}
         for row in range(len(frames)):
-            if self._seen + row in wanted:
+            if self.sequences + row in wanted:
                 for name, value in (("input", frames), ("target", target), ("forecast", forecast)):
-                    self.examples[name].append(value[row].cpu())
-        self._seen += len(frames)
+                    self.examples[name].append(value[row].float().cpu())
+        self.sequences += len(frames)
