@@ -22,8 +22,8 @@ class MGUStep:
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         (h,) = state
         x_f, x_n = x.chunk(2, 1)
-        f = torch.sigmoid(x_f + maps.recurrent(h, 0, 1))
-        n = torch.tanh(x_n + maps.recurrent(f * h, 1, 2))
+        f = torch.sigmoid(maps.normalize(x_f + maps.recurrent(h, 0, 1), 0, 1))
+        n = torch.tanh(maps.normalize(x_n + maps.recurrent(f * h, 1, 2), 1, 2))
         return ((1 - f) * h + f * n,)
 
 

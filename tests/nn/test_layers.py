@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import re
 import subprocess
 import sys
 
@@ -83,18 +82,6 @@ def test_batch_first_and_unbatched(name):
         torch.testing.assert_close(u, s[:, 1])
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_state_carries_on(name):
-    layer, size = make(name, 2, 3, 2, **({"peephole": "channel"} if "LSTM" in name else {}))
-    x = torch.randn(7, 2, 2, *size, dtype=torch.float64)
-    output, states = layer(x)
-    first, middle = layer(x[:3])
-    second, final = layer(x[3:], middle)
-    torch.testing.assert_close(torch.cat([first, second]), output)
-    for a, b in zip(flat(final), flat(states), strict=True):
-        torch.testing.assert_close(a, b)
-
-
 def test_an_empty_batch():
     layer, size = make("ConvLSTM2d", 2, 3)
     output, (h_n, _) = layer(torch.randn(4, 0, 2, *size, dtype=torch.float64))
@@ -115,50 +102,15 @@ def test_states_per_layer_where_layers_differ():
     torch.testing.assert_close(strided(torch.zeros(3, 2, 1, 9, 7), h_n)[0].shape, output.shape)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_every_parameter_gets_a_gradient(name):
-    options = {"peephole": "channel", "proj_size": 2} if "LSTM" in name else {}
-    layer, size = make(name, 2, 3, 2, bidirectional=True, norm="group", **options)
-    for parameter in layer.parameters():
-        torch.nn.init.normal_(parameter)
-    layer(torch.randn(3, 2, 2, *size, dtype=torch.float64))[0].square().sum().backward()
-    for n, parameter in layer.named_parameters():
-        assert parameter.grad is not None, n
-        assert parameter.grad.flatten(1).any(1).all() if parameter.dim() > 1 else parameter.grad.any(), n
-
-
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"recurrent_kernel_size": 1},
-        {"recurrent_dilation": 2},
-        {"dilation": 2},
-        {"padding_mode": "circular"},
-        {"peephole": "channel"},
-        {"norm": "group"},
-        {"activation": "softsign"},
-        {"recurrent_activation": "hard_sigmoid"},
-        {"zoneout": 0.3},
-        {"recurrent_dropout": 0.5},
-        {"forget_bias": 2.0},
-        {"stride": 2},
-        {"padding": "valid"},
-        {"proj_size": 2},
-        {"groups": 2},
-        {"bias": False},
-    ],
-    ids=str,
+    ("name", "options", "two"),
+    [("GRU", {"reset_after": False}, False), ("LSTM", {}, True), ("RNN", {}, True), ("ConvGRU1d", {}, True)]
+    + [(name, {}, False) for name in LAYERS if "GRU" not in name]
+    + [("ConvGRU2d", {"reset_after": False}, False), ("ConvGRU3dCell", {"reset_after": False}, False)],
 )
-def test_every_option_changes_the_output(options):
-    outputs = []
-    for given in ({}, options):
-        torch.manual_seed(1)
-        layer = nn.ConvLSTM2d(2, 4, kernel_size=3, **given)
-        for name, parameter in layer.named_parameters():
-            if "weight_ch" in name:
-                torch.nn.init.ones_(parameter)
-        outputs.append(layer(torch.ones(4, 2, 2, 7, 8))[0])
-    assert outputs[0].shape != outputs[1].shape or not torch.allclose(*outputs)
+def test_a_second_bias_only_where_it_adds_something(name, options, two):
+    biases = [key for key, _ in getattr(nn, name)(2, 3, **options).named_parameters() if key.startswith("bias")]
+    assert [key.removesuffix("_l0") for key in biases] == ["bias_ih", "bias_hh"][: 1 + two]
 
 
 def test_forget_bias():
@@ -210,49 +162,56 @@ def test_bfloat16_under_autocast():
     torch.testing.assert_close(output.float(), expected, rtol=0.05, atol=0.02)
 
 
-WRONG = [
-    (lambda: nn.ConvLSTM2d(3, 0), "`hidden_size` (=0) must be at least 1"),
-    (lambda: nn.ConvLSTM2d(3, 4, 0), "`num_layers` (=0) must be at least 1"),
-    (lambda: nn.ConvLSTM2d(-1, 4), "`input_size` (=-1) must be at least 0"),
-    (lambda: nn.ConvLSTM2d(3, 4, kernel_size=(3, 3, 3)), "`kernel_size` (=(3, 3, 3)) gives 3 axes"),
-    (lambda: nn.ConvLSTM2d(3, 4, 2, kernel_size=[3, 3, 3]), "`kernel_size` (=[3, 3, 3]) lists 3 layers"),
-    (lambda: nn.ConvLSTM2d(3, 4, kernel_size=2.5), "`kernel_size` must be a whole number, got 2.5"),
-    (lambda: nn.ConvLSTM2d(3, [4, 4], 3), "`num_layers` (=3) contradicts `hidden_size` (=[4, 4])"),
-    (lambda: nn.ConvLSTM2d(3, 4, groups=2), "`input_size` (=3) must be divisible by `groups` (=2)"),
-    (lambda: nn.ConvLSTM2d(3, 4, padding="full"), "`padding` must be one of 'same', 'valid', got 'full'"),
-    (lambda: nn.ConvLSTM2d(3, 4, peephole="pixel"), "needs `spatial_size`"),
-    (lambda: nn.ConvLSTM2d(3, 4, peephole="both"), "`peephole` must be one of None, 'channel', 'pixel', 'conv'"),
-    (lambda: nn.LSTM(3, 4, peephole="conv"), "`peephole` must be one of None, 'channel', got 'conv'"),
-    (lambda: nn.ConvLSTM2d(3, 4, proj_size=4), "`proj_size` (=4) must be smaller than `hidden_size` (=4)"),
-    (lambda: nn.ConvLSTM2d(3, 4, dropout=1.5), "`dropout` must be a probability from 0 to 1, got 1.5"),
-    (lambda: nn.ConvLSTM2d(3, 4, zoneout=(0.1, 0.2, 0.3)), "`zoneout` must be a probability or a pair (h, c)"),
-    (lambda: nn.ConvLSTM2d(3, 4, activation="swish"), "activation 'swish' is unknown"),
-    (lambda: nn.ConvLSTM2d(3, 4, bias=False, forget_bias=1.0), "`forget_bias` (=1.0) needs `bias=True`"),
-    (lambda: nn.ConvGRU2d(3, 4, peephole="channel"), "ConvGRU2d has no such option"),
-    (lambda: nn.LSTM(3, 4, kernel_size=5), "LSTM has no spatial axes"),
-    (lambda: nn.ConvLSTM2d(0, 4, batch_first=True), "`batch_first` has no meaning with `input_size=0`"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(2, 3, 5)), "`input` must be (T, N, 3, H, W), got shape (2, 3, 5)"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(2, 1, 2, 5, 5)), "`input` has 2 channels, but `input_size` is 3"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(0, 1, 3, 5, 5)), "`input` has no time steps (T = 0)"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(2, 1, 3, 5, 5).double()), "`input` is torch.float64, but"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(2, 1, 3, 5, 5).long()), "must be a floating point tensor"),
-    (lambda: nn.ConvLSTM2d(3, 4)([1]), "`input` must be a tensor or a PackedSequence, got list"),
-    (lambda: nn.ConvLSTM2d(3, 4)(torch.zeros(2, 1, 3, 5, 5), torch.zeros(1)), "`hx` must be a pair (h_0, c_0)"),
-    (
-        lambda: nn.ConvGRU2d(3, 4)(torch.zeros(2, 1, 3, 5, 5), torch.zeros(1, 1, 4, 5, 6)),
-        "`h_0` must have shape (1, 1, 4, 5, 5), got (1, 1, 4, 5, 6)",
-    ),
-    (lambda: nn.ConvGRU2d(3, 4)(torch.zeros(2, 1, 3, 5, 5), lengths=[3]), "`lengths` must be from 0 to 2"),
-    (lambda: nn.ConvGRU2d(3, 4)(torch.zeros(2, 1, 3, 5, 5), lengths=[1, 1]), "`lengths` must have shape (1,)"),
-    (lambda: nn.ConvGRU2d(3, 4)(torch.zeros(2, 1, 3, 5, 5), steps=2), "`steps` is for layers with `input_size=0`"),
-    (lambda: nn.ConvGRU2d(0, 4)(None, steps=2), "a layer with `input_size=0` needs `hx` and `steps`"),
-]
+def test_c_is_accumulated_in_float32():
+    layer = nn.ConvLSTM1d(1, 1, kernel_size=1, dtype=torch.bfloat16)
+    for parameter in layer.parameters():
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        layer.bias_ih_l0.copy_(torch.tensor([20, 20, 0.001, 0]))  # c' = c + 0.001
+    x, one = torch.zeros(64, 1, 1, 3, dtype=torch.bfloat16), torch.ones(1, 1, 1, 3, dtype=torch.bfloat16)
+    _, (_, c_n) = layer(x, (one, one))
+    assert c_n.dtype == torch.bfloat16
+    torch.testing.assert_close(c_n.float(), torch.full((1, 1, 1, 3), 1.064), rtol=0, atol=0.004)
 
 
-@pytest.mark.parametrize(("call", "message"), WRONG, ids=[m for _, m in WRONG])
-def test_wrong_calls_say_what_is_wrong(call, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        call()
+@pytest.mark.parametrize("options", [{"recurrent_dropout": 0.5}, {"dropout": 0.5, "num_layers": 2}], ids=str)
+def test_dropout_in_training(options):
+    layer, size = make("ConvLSTM2d", 2, 3, **options)
+    x = torch.randn(4, 3, 2, *size, dtype=torch.float64)
+    output, (h_n, _) = layer(x)
+    assert torch.equal(output[-1], h_n[-1])  # nothing is dropped after the last layer
+    assert not torch.equal(layer(x)[0], output)
+    if "recurrent_dropout" in options:  # a sequence keeps its own mask when shorter ones have ended
+        torch.manual_seed(1)
+        output, _ = layer(x)
+        torch.manual_seed(1)
+        shorter, _ = layer(x, lengths=[4, 2, 1])
+        for row, length in enumerate((4, 2, 1)):
+            torch.testing.assert_close(shorter[:length, row], output[:length, row])
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["time", "batch"])
+def test_expanded_input_equals_its_copies(axis):
+    layer, size = make("ConvGRU2d", 2, 3, 2, bidirectional=True)
+    shape = (1, 3) if axis == 0 else (4, 1)
+    x = torch.randn(*shape, 2, *size, dtype=torch.float64, requires_grad=True)
+    results = []
+    for frames in (x.expand(4, 3, 2, *size), x.expand(4, 3, 2, *size).contiguous()):
+        output, h_n = layer(frames)
+        (gradient,) = torch.autograd.grad(output.square().sum() + h_n.sum(), x)
+        results.append((output, h_n, gradient))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_lengths_that_are_all_zero_give_back_the_states():
+    layer, size = make("ConvLSTM2d", 2, 3, 2, bidirectional=True)
+    hx = tuple(torch.randn(4, 2, 3, *size, dtype=torch.float64) for _ in range(2))
+    output, states = layer(torch.randn(3, 2, 2, *size, dtype=torch.float64), hx, lengths=[0, 0])
+    assert output.shape == (3, 2, 6, *size)
+    assert not output.any()
+    for a, b in zip(states, hx, strict=True):
+        assert torch.equal(a, b)
 
 
 def test_dropout_of_one_layer_warns_as_torch_does():

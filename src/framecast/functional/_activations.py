@@ -46,6 +46,6 @@ def activation(name: str | Activation) -> Activation:
     """
     if callable(name):
         return name
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is unknown; give a callable or one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

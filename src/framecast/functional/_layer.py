@@ -159,6 +159,8 @@ def _input_gates(
         return [gates] * len(batch_sizes)  # one frame for all steps
     width = spec.rule.gates * spec.hidden_size
     bias = h.new_zeros(width) if weights.bias_ih is None else weights.bias_ih
+    if torch.is_autocast_enabled(bias.device.type):
+        bias = bias.to(torch.get_autocast_dtype(bias.device.type))
     gate = bias.view(1, width, *(1,) * spec.input.axes)
     return [gate.expand(size, width, *h.shape[2:]) for size in batch_sizes]
 
@@ -169,8 +171,10 @@ def zoneout(old: State, new: State, probabilities: tuple[float, float], training
         return new
     kept = []
     for before, after, p in zip(old, new, probabilities, strict=False):
-        share = (torch.rand_like(after) < p).to(after.dtype) if training else p
-        kept.append(after + share * (before - after))
+        if training:
+            kept.append(torch.where(torch.rand_like(after) < p, before.to(after.dtype), after))
+        else:
+            kept.append(after + p * (before - after))
     return tuple(kept)
 
 
@@ -198,7 +202,10 @@ class _BoundMaps:
         if not self.spec.norm:
             return gates
         weight, bias = (self._gates(w, first, last) for w in (self.weights.weight_norm, self.weights.bias_norm))
-        return F.group_norm(gates, self.spec.recurrent.groups * (last - first), weight, bias, _NORM_EPSILON)
+        # Not F.group_norm, which refuses a single value per group in a batch of one and takes it in a larger batch.
+        return torch.group_norm(gates, self.spec.recurrent.groups * (last - first), weight, bias, _NORM_EPSILON).to(
+            gates.dtype
+        )
 
     def peephole(self, c: Tensor, first: int, last: int) -> Tensor | None:
         weight = self._gates(self.weights.weight_ch, first, last)

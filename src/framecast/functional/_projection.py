@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+_ROOM = {"reflect": 1, "circular": 0}  # by how much a frame must exceed its padding
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,22 @@ class Projection:
         return _swap_channels(self._map(x, weight, bias), 1, self.groups, gates)
 
     def output_size(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Spatial size of the result for an input of spatial ``size``."""
-        if self.padding == "same":
-            return tuple(-(-s // d) for s, d in zip(size, self.stride, strict=True))
-        reach = self._reach()
-        return tuple(
-            (s + before + after - r - 1) // t + 1
-            for s, (before, after), r, t in zip(size, self._pads(size), reach, self.stride, strict=True)
-        )
+        """Spatial size of the result for an input of spatial ``size``.
+
+        Raises:
+            ValueError: if nothing would be left.
+        """
+        same = self.padding == "same"
+        pads, reach = (0,) * self.axes if isinstance(self.padding, str) else self.padding, self._reach()
+        places = [s if same else s + 2 * p - r for s, p, r in zip(size, pads, reach, strict=True)]
+        if any(place < 1 for place in places):
+            raise ValueError(
+                f"frames of {tuple(size)} are too small for `kernel_size` {self.kernel_size}, "
+                f"`dilation` {self.dilation} and `padding` {self.padding!r}"
+            )
+        if same:
+            return tuple(-(-s // t) for s, t in zip(size, self.stride, strict=True))
+        return tuple((place - 1) // t + 1 for place, t in zip(places, self.stride, strict=True))
 
     def keeps_size(self) -> bool:
         """Whether every frame size is kept."""
@@ -82,9 +92,17 @@ class Projection:
             return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), bias, groups=self.groups).squeeze(-1)
         pads = self._pads(x.shape[2:])
         padding: tuple[int, ...] = (0,) * self.axes
-        if self.padding_mode == "zeros" and all(before == after for before, after in pads):
+        # With a stride the pads follow from the size; a program compiled for any size must not ask which they are.
+        unknown = any(t != 1 for t in self.stride) and self.padding == "same" and torch.compiler.is_compiling()
+        if self.padding_mode == "zeros" and not unknown and all(before == after for before, after in pads):
             padding = tuple(before for before, _ in pads)
-        elif any(before or after for before, after in pads):
+        elif unknown or any(before or after for before, after in pads):
+            room = _ROOM.get(self.padding_mode)
+            if room is not None and any(max(p) > s - room for p, s in zip(pads, x.shape[2:], strict=True)):
+                raise ValueError(
+                    f"frames of {tuple(x.shape[2:])} are too small for `padding_mode` {self.padding_mode!r} "
+                    f"with padding {tuple(pads)}"
+                )
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
             x = F.pad(x, [p for pair in reversed(pads) for p in pair], mode=mode)
         return _CONVOLUTIONS[self.axes](x, weight, bias, self.stride, padding, self.dilation, self.groups)
@@ -95,7 +113,8 @@ class Projection:
             return [(p, p) for p in self.padding]
         pads = []
         for s, r, t in zip(size, self._reach(), self.stride, strict=True):
-            total = r if t == 1 else max((-(-s // t) - 1) * t + r + 1 - s, 0)
+            total = r if t == 1 else (-(-s // t) - 1) * t + r + 1 - s
+            total = max(total, 0) if t > r + 1 else total  # else it cannot be negative
             pads.append((total // 2, total - total // 2))
         return pads
 

@@ -6,9 +6,10 @@ Shape letters: C input channels, H hidden channels, G gates, K kernel, S spatial
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any, ClassVar
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from framecast.functional import LayerSpec, StepRule, Weights, activation
 
-from ._options import whole
+from ._options import flag, whole
 
 _SPATIAL = (
     "kernel_size",
@@ -86,6 +87,14 @@ class RecurrentModule(nn.Module):
         for name in ("nonlinearity", "activation", "recurrent_activation"):
             if hasattr(rule, name):
                 activation(getattr(rule, name))
+        if hasattr(rule, "reset_after"):
+            flag("reset_after", rule.reset_after)
+        zoneout = options["zoneout"]
+        if rule.states == 1 and isinstance(zoneout, (tuple, list)):
+            raise ValueError(f"`zoneout` (={zoneout!r}) must be one probability: {cls.__name__} has no cell state c")
+        dtype = options["dtype"]
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise ValueError(f"`dtype` must be a floating point type of torch, got {dtype!r}")
         return rule
 
     @classmethod
@@ -124,14 +133,43 @@ class RecurrentModule(nn.Module):
                 nn.init.constant_(bias.detach().unflatten(0, (spec.rule.gates, -1))[_GATE_F], value)
 
 
-def check_forget_bias(forget_bias: float | None, bias: bool) -> None:
-    """Refuse a forget bias for a layer without biases.
+def check_no_input(input_size: int, options: Mapping[str, Any]) -> None:
+    """Refuse options of the input's convolution where the only layer has no input.
 
     Raises:
-        ValueError: if there is no bias to hold it.
+        ValueError: if one of them is given.
     """
-    if forget_bias is not None and not bias:
+    for name, default in {"stride": 1, "padding": "same", "dilation": 1}.items():
+        if input_size == 0 and options[name] != default:
+            raise ValueError(f"`{name}` (={options[name]!r}) has no meaning with `input_size=0`: there is no input")
+
+
+def check_forget_bias(forget_bias: object, bias: bool) -> None:
+    """Refuse a forget bias that is no number, or that a layer without biases cannot hold.
+
+    Raises:
+        ValueError: if it is one of these.
+    """
+    if forget_bias is None:
+        return
+    if isinstance(forget_bias, bool) or not isinstance(forget_bias, numbers.Real) or not isfinite(forget_bias):
+        raise ValueError(f"`forget_bias` must be a finite number, got {forget_bias!r}")
+    if not bias:
         raise ValueError(f"`forget_bias` (={forget_bias}) needs `bias=True`")
+
+
+def check_like(name: str, tensor: Tensor, weight: Tensor) -> None:
+    """Check that a tensor has the device and, but under autocast, the dtype of a layer's weights.
+
+    Raises:
+        ValueError: if it has not, or is not of floating point.
+    """
+    if not tensor.is_floating_point():
+        raise ValueError(f"`{name}` must be a floating point tensor, got {tensor.dtype}")
+    if tensor.device != weight.device:
+        raise ValueError(f"`{name}` is on {tensor.device}, but the layer's weights are on {weight.device}")
+    if tensor.dtype != weight.dtype and not torch.is_autocast_enabled(tensor.device.type):
+        raise ValueError(f"`{name}` is {tensor.dtype}, but the layer's weights are {weight.dtype}")
 
 
 def check_groups(groups: object) -> int:

@@ -13,9 +13,9 @@ from torch import Tensor
 from framecast.functional import Activation
 from framecast.kernels import layer_pass
 
-from ._base import RecurrentModule, check_forget_bias, check_groups
+from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
 from ._options import Size, flag, layer_spec, per_axis, whole
-from ._states import check_state, zero_state
+from ._states import check_pair, check_spatial_size, check_state, describe, zero_state
 
 _STATE_NAMES = ("h", "c")
 
@@ -59,6 +59,8 @@ class RecurrentCell(RecurrentModule):
             hidden_size,
             forget_bias,
         )
+        check_no_input(self.input_size, options)
+        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1)
         self._spec = layer_spec(
             rule,
             axes=self._axes,
@@ -75,7 +77,7 @@ class RecurrentCell(RecurrentModule):
             groups=check_groups(groups),
             padding_mode=padding_mode,
             peephole=peephole,
-            frame_size=None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1),
+            frame_size=self._spatial_size,
             norm=norm,
             zoneout=zoneout,
         )
@@ -104,31 +106,46 @@ class RecurrentCell(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the cell.
         """
-        spec = self._spec
+        spec, weight = self._spec, next(self.parameters())
+        if hx is not None and spec.rule.states > 1:
+            check_pair(hx, "(h, c)")
         given = None if hx is None else ((hx,) if spec.rule.states == 1 else tuple(hx))
-        reference = given[0] if input is None and given is not None else input
-        if (input is None) != (self.input_size == 0) or not isinstance(reference, Tensor):
-            raise ValueError(
-                "`input` must be a tensor"
-                if self.input_size
-                else "a cell with `input_size=0` takes `input=None` and needs `hx`"
-            )
+        reference: Any = given[0] if input is None and given is not None else input
+        self._check_input(input, reference)
         batched = reference.dim() != self._axes + 1
-        if input is not None and (
-            input.dim() != self._axes + 1 + batched or input.shape[-self._axes - 1] != self.input_size
-        ):
-            wanted = ("N", str(self.input_size), *("D", "H", "W")[3 - self._axes :])
-            raise ValueError(f"`input` must be ({', '.join(wanted)}) or without N, got shape {tuple(input.shape)}")
         frames = input if input is None or batched else input.unsqueeze(0)
         size = tuple(reference.shape[reference.dim() - self._axes :])
+        check_spatial_size("hx" if input is None else "input", size, self._spatial_size)
         size = size if input is None else spec.input.output_size(size)
         batch = reference.shape[0] if batched else 1
         if given is None:
             state = zero_state(spec, batch, size, reference)
         else:
             for name, s, channels in zip(_STATE_NAMES, given, spec.state_channels, strict=False):
-                check_state(name, s, (*((batch,) if batched else ()), channels, *size))
+                check_state(name, s, (*((batch,) if batched else ()), channels, *size), weight)
             state = given if batched else tuple(s.unsqueeze(0) for s in given)
         _, new = layer_pass(spec, self._weights(spec, ""), frames, [batch], state, training=self.training)
         new = new if batched else tuple(s.squeeze(0) for s in new)
         return new[0] if len(new) == 1 else new
+
+    def _check_input(self, input: Any, reference: Any) -> None:
+        """Check the input, or the state if there is none to be."""
+        space = ("D", "H", "W")[3 - self._axes :]
+        if not self.input_size:
+            if input is not None:
+                raise ValueError("`input` must be None: the cell has `input_size=0`")
+            if not isinstance(reference, Tensor) or reference.dim() not in (len(space) + 1, len(space) + 2):
+                raise ValueError(
+                    f"a cell with `input_size=0` needs `hx` of {len(space) + 2} axes (or {len(space) + 1}, "
+                    f"unbatched), got {describe(reference)}"
+                )
+            return
+        if not isinstance(input, Tensor):
+            raise ValueError(f"`input` must be a tensor, got {describe(input)}")
+        if (
+            input.dim() not in (len(space) + 1, len(space) + 2)
+            or input.shape[input.dim() - len(space) - 1] != self.input_size
+        ):
+            wanted = ", ".join(("N", str(self.input_size), *space))
+            raise ValueError(f"`input` must be ({wanted}) or without N, got shape {tuple(input.shape)}")
+        check_like("input", input, next(self.parameters()))

@@ -70,7 +70,8 @@ class FusedOperator:
             output, finals = reference(replace(frames, data=data), rows, given)
             return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
-        output, *final = _call(fused, plain, (frames.data, *columns, *flat))
+        masked = training and self.dropout > 0
+        output, *final = _call(fused, plain, masked, (frames.data, *columns, *flat))
         return output, list(zip(*(column.unbind(0) for column in final), strict=True))
 
 
@@ -97,11 +98,11 @@ def transformed() -> bool:
     )
 
 
-def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], tensors: Tensors) -> Tensors:
+def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], masked: bool, tensors: Tensors) -> Tensors:
     """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return fused(*tensors)
-    outputs: Tensors = _Fused.apply(fused, reference, *tensors)
+    outputs: Tensors = _Fused.apply(fused, reference, masked, *tensors)
     return outputs
 
 
@@ -109,8 +110,8 @@ class _Fused(torch.autograd.Function):
     """A graph of the fused operator inside a node that knows how to be differentiated again."""
 
     @staticmethod
-    def forward(ctx: Any, fused: Any, reference: Any, *tensors: Tensor) -> Tensors:
-        ctx.reference, ctx.random = reference, torch.get_rng_state()
+    def forward(ctx: Any, fused: Any, reference: Any, masked: bool, *tensors: Tensor) -> Tensors:
+        ctx.reference, ctx.masked, ctx.random = reference, masked, torch.get_rng_state()
         ctx.save_for_backward(*tensors)
         with torch.enable_grad():
             ctx.inputs = tuple(t.detach().requires_grad_(t.requires_grad) for t in tensors)
@@ -120,7 +121,12 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # someone will differentiate the result
-            inputs = ctx.saved_tensors
+            if ctx.masked and ctx.saved_tensors[0].is_cuda:
+                raise RuntimeError(
+                    "a dense layer with dropout cannot be differentiated twice on CUDA: its masks are cuDNN's"
+                )
+            # New nodes: one input may have been made from another, and that path is not ours to follow.
+            inputs = tuple(t.view_as(t) for t in ctx.saved_tensors)
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(ctx.random)  # the same dropout masks
                 outputs = ctx.reference(*inputs)
@@ -138,4 +144,4 @@ class _Fused(torch.autograd.Function):
                 allow_unused=True,
             )
         )
-        return None, None, *(next(found) if t.requires_grad else None for t in inputs)
+        return None, None, None, *(next(found) if t.requires_grad else None for t in inputs)

@@ -18,11 +18,11 @@ from torch.nn.utils.rnn import PackedSequence
 from framecast.functional import Activation, LayerSpec, State, Weights
 from framecast.kernels import layer_pass
 
-from ._base import RecurrentModule, check_forget_bias, check_groups
+from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
 from ._fused import fused_operator, transformed
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
-from ._states import StateForm
+from ._states import StateForm, check_spatial_size
 
 _PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dilation", "recurrent_dilation")
 
@@ -78,6 +78,8 @@ class RecurrentLayer(RecurrentModule):
             warnings.warn(f"`dropout` (={dropout}) acts between layers, but there is only one", stacklevel=2)
         if not input_size and batch_first:
             raise ValueError("`batch_first` has no meaning with `input_size=0`: there is no input")
+        if self.num_layers == 1:
+            check_no_input(input_size, options)
         groups, names, directions = check_groups(groups), self._bias_names(rule, bias), self._directions
         lists = {name: per_layer(name, options[name], self.num_layers) for name in (*_PER_LAYER, "proj_size")}
         frame_size = None
@@ -228,7 +230,7 @@ class RecurrentLayer(RecurrentModule):
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
-            self._check_frames(input.data, "packed input", ("M",))
+            self._check_frames(input.data, "input.data", ("M",))
             frames, batched = Frames.from_packed(input), True
         else:
             if not isinstance(input, Tensor):
@@ -247,12 +249,11 @@ class RecurrentLayer(RecurrentModule):
             frames = Frames.from_padded(input, lengths)
         assert frames.data is not None
         size = tuple(frames.data.shape[2:])
-        if self._spatial_size is not None and size != self._spatial_size:
-            raise ValueError(f"`input` has frames of {size}, but `spatial_size` is {self._spatial_size}")
+        check_spatial_size("input", size, self._spatial_size)
         if hx is None:
             states = self._states.zeros(frames.batch, size, frames.data)
         else:
-            states = frames.sort(self._states.split(hx, frames.batch, size, batched))
+            states = frames.sort(self._states.split(hx, frames.batch, size, batched, next(self.parameters())))
         return frames, states, batched
 
     def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
@@ -264,7 +265,8 @@ class RecurrentLayer(RecurrentModule):
             raise ValueError("a layer with `input_size=0` needs `hx` and `steps`")
         steps = whole("steps", steps, 1)
         batch, size, batched = self._states.sizes_of(hx, self._axes)
-        states = self._states.split(hx, batch, size, batched)
+        check_spatial_size("hx", size, self._spatial_size)
+        states = self._states.split(hx, batch, size, batched, next(self.parameters()))
         return Frames(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
@@ -276,13 +278,7 @@ class RecurrentLayer(RecurrentModule):
                 f"`{name}` has {frames.shape[len(leading)]} channels, but `input_size` is {self.input_size} "
                 f"(shape {tuple(frames.shape)})"
             )
-        weight = self.all_weights[0][0]
-        if not frames.is_floating_point():
-            raise ValueError(f"`{name}` must be a floating point tensor, got {frames.dtype}")
-        if frames.dtype != weight.dtype and not torch.is_autocast_enabled(frames.device.type):
-            raise ValueError(f"`{name}` is {frames.dtype}, but the layer's weights are {weight.dtype}")
-        if frames.device != weight.device:
-            raise ValueError(f"`{name}` is on {frames.device}, but the layer's weights are on {weight.device}")
+        check_like(name, frames, next(self.parameters()))
 
 
 def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:
@@ -302,8 +298,11 @@ def check_lengths(lengths: Tensor | Sequence[int], steps: int, batch: int) -> Te
     Raises:
         ValueError: if they are not one whole number from 0 to ``steps`` per sequence.
     """
-    lengths = torch.as_tensor(lengths, device="cpu")
-    if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
+    try:
+        lengths = torch.as_tensor(lengths, device="cpu")
+    except (TypeError, ValueError, RuntimeError):  # NotImplementedError, of a tensor without data, is one
+        raise ValueError(f"`lengths` must be whole numbers, got {lengths!r}") from None
+    if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
         raise ValueError(f"`lengths` must be whole numbers, got {lengths.dtype}")
     if tuple(lengths.shape) != (batch,):
         raise ValueError(f"`lengths` must have shape ({batch},), one per sequence, got {tuple(lengths.shape)}")

@@ -195,6 +195,11 @@ def layer_spec(
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("proj_size", proj_size)):
         if size % groups:
             raise ValueError(f"`{name}` (={size}) must be divisible by `groups` (={groups})")
+    if norm is not None and axes == 0 and hidden_size == groups:
+        raise ValueError(
+            f"`norm` {norm!r} needs more than one channel per group without spatial axes: "
+            f"`hidden_size` (={hidden_size}) equals `groups` (={groups})"
+        )
     if peephole == "pixel" and frame_size is None:
         raise ValueError("`peephole` 'pixel' has a weight per position and needs `spatial_size`, the size of the input")
     if peephole != "pixel":

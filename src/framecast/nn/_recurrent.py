@@ -17,6 +17,7 @@ from framecast.functional import State, unroll
 from ._layer import check_lengths
 from ._options import flag
 from ._sequence import Frames
+from ._states import describe
 
 
 class Recurrent(nn.Module):
@@ -74,7 +75,7 @@ class Recurrent(nn.Module):
             frames = Frames.from_packed(input)
         else:
             if not isinstance(input, Tensor) or input.dim() < 3:
-                raise ValueError("`input` must be a PackedSequence or a tensor (T, N, ...)")
+                raise ValueError(f"`input` must be a PackedSequence or a tensor (T, N, ...), got {describe(input)}")
             padded = input.transpose(0, 1) if self.batch_first else input
             if not len(padded):
                 raise ValueError("`input` has no time steps (T = 0)")
@@ -84,9 +85,12 @@ class Recurrent(nn.Module):
         outputs, finals = [], []
         cells = [self.cell] if self.reverse_cell is None else [self.cell, self.reverse_cell]
         for direction, cell in enumerate(cells):
-            output, final = self._run(cell, frames, self._state(hx, direction, len(cells)), reverse=direction == 1)
+            state = self._state(hx, direction, len(cells), frames.batch)
+            output, final = self._run(cell, frames, state, reverse=direction == 1)
             outputs.append(output)
             finals.append(final)
+        if len({len(final) for final in finals}) > 1:
+            raise ValueError(f"`cell` has {len(finals[0])} states, but `reverse_cell` has {len(finals[1])}")
         result = frames.to_output(torch.cat(outputs, 1))
         if self.batch_first and isinstance(result, Tensor):
             result = result.transpose(0, 1)
@@ -94,13 +98,13 @@ class Recurrent(nn.Module):
         return result, states[0] if len(states) == 1 else states
 
     @staticmethod
-    def _state(hx: Any, direction: int, directions: int) -> State | None:
+    def _state(hx: Any, direction: int, directions: int, batch: int) -> State | None:
         if hx is None:
             return None
-        parts = hx if isinstance(hx, tuple) else (hx,)
-        for part in parts:
-            if not isinstance(part, Tensor) or len(part) != directions:
-                raise ValueError(f"`hx` must hold tensors ({directions}, N, ...), one row per direction")
+        parts = hx if isinstance(hx, (tuple, list)) else (hx,)
+        for part in parts or ((),):
+            if not isinstance(part, Tensor) or part.shape[:2] != (directions, batch):
+                raise ValueError(f"`hx` must hold tensors ({directions}, {batch}, ...), got {describe(part)}")
         return tuple(part[direction] for part in parts)
 
     @staticmethod
@@ -108,8 +112,7 @@ class Recurrent(nn.Module):
         assert frames.data is not None
         steps = frames.data.split(frames.batch_sizes)
         if state is None:
-            with torch.no_grad():  # the state's shapes, from a step that is thrown away
-                state = tuple(s.new_zeros(frames.batch, *s.shape[1:]) for s in _parts(cell(steps[0], None)))
+            state = tuple(s.new_zeros(frames.batch, *s.shape[1:]) for s in _probe(cell, steps[0]))
         else:
             (state,) = frames.sort([state])
         single = len(state) == 1
@@ -119,6 +122,17 @@ class Recurrent(nn.Module):
 
         outputs, final = unroll(step, steps, state, reverse=reverse)
         return torch.cat(outputs), final
+
+
+def _probe(cell: nn.Module, x: Tensor) -> State:
+    """The state's shapes, from a step that leaves no trace: no statistics, no random numbers."""
+    training = cell.training
+    devices = [x.device] if x.is_cuda else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        try:
+            return _parts(cell.eval()(x, None))
+        finally:
+            cell.train(training)
 
 
 def _parts(state: Any) -> State:

@@ -50,8 +50,8 @@ class Frames:
             repeated = steps > 1 and frames.stride(0) == 0  # expanded over time: one frame, projected once
             return cls(frames[0] if repeated else frames.flatten(0, 1), [batch] * steps, batch)
         lengths, order = lengths.sort(descending=True, stable=True)
-        valid = torch.arange(steps).unsqueeze(1) < lengths
-        sizes = [size for size in valid.sum(1).tolist() if size]
+        valid = torch.arange(steps, device="cpu").unsqueeze(1) < lengths
+        sizes = [size for size in valid.sum(1).tolist() if size] or [0]
         valid, order = valid.to(frames.device), order.to(frames.device)
         return cls(frames.index_select(1, order)[valid], sizes, batch, order, valid)
 

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec, State
 
+from ._base import check_like
+
 NAMES = ("h_0", "c_0")
 
 
@@ -39,28 +41,31 @@ class StateForm:
             for _ in range(self.directions)
         ]
 
-    def split(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool) -> list[State]:
+    def split(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool, weight: Tensor) -> list[State]:
         """Split what the caller gave into one state per layer and direction.
 
         Raises:
-            ValueError: if a part is missing or has another shape than it must.
+            ValueError: if a part is missing or has another shape, device or dtype than it must.
         """
         count = self.specs[0].rule.states
         parts = (hx,) if count == 1 else hx
-        if count > 1 and (not isinstance(hx, (tuple, list)) or len(hx) != count):
-            raise ValueError(f"`hx` must be a pair (h_0, c_0), got {type(hx).__name__}")
+        if count > 1:
+            check_pair(hx, "(h_0, c_0)")
         sizes, rows = self._sizes(size), (batch,) if batched else ()
         columns: list[list[Tensor]] = []
         for index, (name, part) in enumerate(zip(NAMES, parts, strict=False)):
             channels = [spec.state_channels[index] for spec in self.specs]
             if self.per_layer:
                 if not isinstance(part, (tuple, list)) or len(part) != len(self.specs):
-                    raise ValueError(f"`{name}` must be a tuple with one tensor for each of {len(self.specs)} layers")
+                    raise ValueError(
+                        f"`{name}` must be a tuple with one tensor for each of {len(self.specs)} layers, "
+                        f"got {describe(part)}"
+                    )
                 for k, layer in enumerate(part):
-                    check_state(f"{name}[{k}]", layer, (self.directions, *rows, channels[k], *sizes[k]))
+                    check_state(f"{name}[{k}]", layer, (self.directions, *rows, channels[k], *sizes[k]), weight)
                 layers = list(part)
             else:
-                check_state(name, part, (len(self.specs) * self.directions, *rows, channels[0], *sizes[0]))
+                check_state(name, part, (len(self.specs) * self.directions, *rows, channels[0], *sizes[0]), weight)
                 layers = [part]
             columns.append([s if batched else s.unsqueeze(0) for layer in layers for s in layer.unbind(0)])
         return list(zip(*columns, strict=True))
@@ -87,8 +92,9 @@ class StateForm:
         while isinstance(first, (tuple, list)) and first:
             first = first[0]
         if not isinstance(first, Tensor) or first.dim() not in (axes + 2, axes + 3):
-            got = f"shape {tuple(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
-            raise ValueError(f"`hx` must hold tensors of {axes + 3} axes (or {axes + 2}, unbatched), got {got}")
+            raise ValueError(
+                f"`hx` must hold tensors of {axes + 3} axes (or {axes + 2}, unbatched), got {describe(first)}"
+            )
         batched = first.dim() == axes + 3
         return first.shape[1] if batched else 1, tuple(first.shape[first.dim() - axes :]), batched
 
@@ -106,13 +112,43 @@ def zero_state(spec: LayerSpec, batch: int, size: tuple[int, ...], like: Tensor)
     return tuple(like.new_zeros(batch, channels, *size) for channels in spec.state_channels)
 
 
-def check_state(name: str, state: Any, shape: tuple[int, ...]) -> None:
-    """Check the shape of a state.
+def check_state(name: str, state: Any, shape: tuple[int, ...], weight: Tensor) -> None:
+    """Check the shape of a state, and that it has the device and dtype of the layer's ``weight``.
 
     Raises:
-        ValueError: if it is no tensor of this shape.
+        ValueError: if it is no tensor of this shape, device and (but under autocast) dtype.
     """
     if not isinstance(state, Tensor):
-        raise ValueError(f"`{name}` must be a tensor of shape {shape}, got {type(state).__name__}")
+        raise ValueError(f"`{name}` must be a tensor of shape {shape}, got {describe(state)}")
     if tuple(state.shape) != shape:
         raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
+    check_like(name, state, weight)
+
+
+def check_pair(hx: Any, names: str) -> None:
+    """Check that ``hx`` holds two states.
+
+    Raises:
+        ValueError: if it is no pair.
+    """
+    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
+        raise ValueError(f"`hx` must be a pair {names}, got {describe(hx)}")
+
+
+def check_spatial_size(name: str, size: tuple[int, ...], spatial_size: tuple[int, ...] | None) -> None:
+    """Check the size of frames where it was fixed at construction.
+
+    Raises:
+        ValueError: if it is another.
+    """
+    if spatial_size is not None and size != spatial_size:
+        raise ValueError(f"`{name}` has frames of {size}, but `spatial_size` is {spatial_size}")
+
+
+def describe(value: Any) -> str:
+    """What was received, for a message: the shape of a tensor, the length of a tuple, else the type."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return type(value).__name__

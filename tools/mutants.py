@@ -1,0 +1,458 @@
+"""Plant faults in a copy of the layers, one at a time, and check that the tests catch every one.
+
+``python tools/mutants.py [--jobs 2] [words of the faults to plant]``; the exit code is 1 if a fault survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ("tests/nn", "tests/functional")
+
+
+class Fault(NamedTuple):
+    """One fault: ``old`` stands exactly once in ``file``; ``tests`` are the files likely to see it, tried first."""
+
+    breaks: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+EQUATIONS, PARITY, LAYERS = "nn/test_equations.py", "nn/test_torch_parity.py", "nn/test_layers.py"
+PROPERTIES, WRONG, PROJECTION = "nn/test_properties.py", "nn/test_wrong_calls.py", "functional/test_projection.py"
+STEPS, PASS, LOOP = "functional/_steps.py", "functional/_layer.py", "functional/_loop.py"
+SPACE, BASE, LAYER = "functional/_projection.py", "nn/_base.py", "nn/_layer.py"
+STATES, SEQUENCE, OPTIONS = "nn/_states.py", "nn/_sequence.py", "nn/_options.py"
+
+FAULTS = [
+    # the equations
+    Fault("LSTM: gates i and f swapped", STEPS, "i, f, g, o = maps", "f, i, g, o = maps", PARITY),
+    Fault("LSTM: gates g and o swapped", STEPS, "i, f, g, o = maps", "i, f, o, g = maps", PARITY),
+    Fault("LSTM: c leaves without its activation", STEPS, "gate(o) * act(c)", "gate(o) * c", PARITY),
+    Fault(
+        "RNN: state dropped",
+        STEPS,
+        "maps.normalize(x + maps.recurrent(h, 0, 1), 0, 1)",
+        "maps.normalize(x, 0, 1)",
+        PARITY,
+    ),
+    Fault("GRU: z inverted", STEPS, "n + z * (h - n)", "h + z * (n - h)", PARITY),
+    Fault(
+        "GRU: r and z swapped",
+        STEPS,
+        "r, z = gate(maps.normalize(x_rz + h_rz, 0, 2))",
+        "z, r = gate(maps.normalize(x_rz + h_rz, 0, 2))",
+        PARITY,
+    ),
+    Fault("GRU: reset before and after swapped", STEPS, "if self.reset_after:", "if not self.reset_after:", EQUATIONS),
+    Fault(
+        "peephole: o sees the old c",
+        STEPS,
+        """        c = gate(f) * c + gate(i) * act(g)
+        seen = maps.peephole(c, 2, 3)
+""",
+        """        seen = maps.peephole(c, 2, 3)
+        c = gate(f) * c + gate(i) * act(g)
+""",
+        EQUATIONS,
+    ),
+    Fault("peephole: i and f swapped", STEPS, "seen_i, seen_f = seen", "seen_f, seen_i = seen", EQUATIONS),
+    Fault(
+        "peephole: the weights of other gates",
+        PASS,
+        "weight[first * size : last * size]",
+        "weight[: (last - first) * size]",
+        EQUATIONS,
+    ),
+    Fault(
+        "norm: the recurrent part alone",
+        STEPS,
+        "maps.normalize(x + maps.recurrent(h, 0, 4), 0, 4)",
+        "(x + maps.normalize(maps.recurrent(h, 0, 4), 0, 4))",
+        EQUATIONS,
+    ),
+    Fault(
+        "norm: in a GRU, before r",
+        STEPS,
+        "act(maps.normalize(x_n + r * h_n, 2, 3))",
+        "act(x_n + r * maps.normalize(h_n, 2, 3))",
+        EQUATIONS,
+    ),
+    Fault(
+        "norm: before the bias",
+        PASS,
+        "gates = spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates)",
+        "gates = spec.input(data, weights.weight_ih, None if spec.norm else weights.bias_ih, spec.rule.gates)",
+        EQUATIONS,
+    ),
+    Fault(
+        "norm: all gates in one group",
+        PASS,
+        "self.spec.recurrent.groups * (last - first)",
+        "self.spec.recurrent.groups",
+        EQUATIONS,
+    ),
+    Fault(
+        "projection of the output skipped",
+        PASS,
+        "        if self.weights.weight_hr is None:\n            return h\n",
+        "        if True:\n            return h[:, : self.spec.output_size]\n",
+        PARITY,
+    ),
+    Fault(
+        "no input: bias dropped",
+        PASS,
+        "bias = h.new_zeros(width) if weights.bias_ih is None else weights.bias_ih",
+        "bias = h.new_zeros(width)",
+        EQUATIONS,
+    ),
+    Fault(
+        "c accumulated in the half type",
+        PASS,
+        "s.float() if gates[0].dtype in _HALF_TYPES else s for s in state[1:]",
+        "s for s in state[1:]",
+        LAYERS,
+    ),
+    Fault("autocast: states come back wide", PASS, "types = [gates[0].dtype] * len(types)", "pass", LAYERS),
+    # regularisation
+    Fault(
+        "recurrent dropout: mask resampled each step",
+        PASS,
+        "h = h * self.mask",
+        "h = F.dropout(h, self.spec.recurrent_dropout)",
+        EQUATIONS,
+    ),
+    Fault(
+        "recurrent dropout: in evaluation too",
+        PASS,
+        "if training and spec.recurrent_dropout > 0:",
+        "if spec.recurrent_dropout > 0:",
+        EQUATIONS,
+    ),
+    Fault(
+        "recurrent dropout: another sequence's mask", PASS, "mask=self.mask[:count]", "mask=self.mask[-count:]", LAYERS
+    ),
+    Fault("zoneout: share inverted", PASS, "torch.rand_like(after) < p", "torch.rand_like(after) >= p", EQUATIONS),
+    Fault(
+        "zoneout: expectation inverted",
+        PASS,
+        "after + p * (before - after)",
+        "before + p * (after - before)",
+        EQUATIONS,
+    ),
+    Fault(
+        "zoneout: none in evaluation",
+        PASS,
+        "kept.append(after + p * (before - after))",
+        "kept.append(after)",
+        EQUATIONS,
+    ),
+    Fault(
+        "zoneout: h and c swapped",
+        PASS,
+        "zip(old, new, probabilities, strict",
+        "zip(old, new, probabilities[::-1], strict",
+        EQUATIONS,
+    ),
+    Fault(
+        "dropout: in evaluation too",
+        LAYER,
+        "F.dropout(data, self.dropout, self.training)",
+        "F.dropout(data, self.dropout)",
+        EQUATIONS,
+    ),
+    Fault(
+        "dropout: after the last layer too",
+        LAYER,
+        "if self.dropout and k + 1 < self.num_layers:",
+        "if self.dropout:",
+        LAYERS,
+    ),
+    Fault(
+        "dropout: torch's operator drops in evaluation",
+        "nn/_fused.py",
+        "self.dropout, training, self",
+        "self.dropout, True, self",
+        PARITY,
+    ),
+    # time
+    Fault(
+        "time reversed",
+        LOOP,
+        "reversed(range(len(inputs))) if reverse else range(len(inputs))",
+        "range(len(inputs)) if reverse else reversed(range(len(inputs)))",
+        EQUATIONS,
+    ),
+    Fault(
+        "state ignored after the first step",
+        LOOP,
+        "current = step(alive, inputs[t], current)",
+        "current = step(alive, inputs[t], _rows(state, 0, alive))",
+        EQUATIONS,
+    ),
+    Fault("reverse output not reversed", LOOP, "outputs.reverse()", "pass", EQUATIONS),
+    Fault("reverse direction runs forward", LAYER, "reverse=d == 1", "reverse=False", EQUATIONS),
+    Fault(
+        "reverse: another sequence's initial state",
+        LOOP,
+        "_rows(state, alive, sizes[t])",
+        "_rows(state, 0, sizes[t] - alive)",
+        PROPERTIES,
+    ),
+    Fault(
+        "lengths: final state is the initial one",
+        LOOP,
+        "ended.append(_rows(current, sizes[t], alive))",
+        "ended.append(_rows(state, sizes[t], alive))",
+        PROPERTIES,
+    ),
+    Fault("lengths: final states in another order", LOOP, "*reversed(ended)", "*ended", PROPERTIES),
+    Fault("lengths ignored", LAYER, "Frames.from_padded(input, lengths)", "Frames.from_padded(input)", PROPERTIES),
+    Fault(
+        "lengths: output past the end not zero",
+        SEQUENCE,
+        "data.new_zeros(*self.valid",
+        "data.new_ones(*self.valid",
+        PROPERTIES,
+    ),
+    Fault(
+        "sorting undone by the wrong permutation",
+        SEQUENCE,
+        "index_select(axis, torch.argsort(self.order))",
+        "index_select(axis, self.order)",
+        LAYERS,
+    ),
+    Fault(
+        "given states not sorted",
+        LAYER,
+        "frames.sort(self._states.split(hx, frames.batch, size, batched, next(self.parameters())))",
+        "self._states.split(hx, frames.batch, size, batched, next(self.parameters()))",
+        PROPERTIES,
+    ),
+    Fault("final states not unsorted", LAYER, "tuple(frames.unsort(s, 0) for s in state)", "state", PROPERTIES),
+    Fault(
+        "one frame for all steps taken for one sequence",
+        SEQUENCE,
+        "frames.stride(0) == 0",
+        "frames.stride(1) == 0",
+        LAYERS,
+    ),
+    # states and forms
+    Fault(
+        "h_n of another layer",
+        STATES,
+        "states.append(torch.stack(column))",
+        "states.append(torch.stack(column[::-1]))",
+        EQUATIONS,
+    ),
+    Fault(
+        "states batch first",
+        LAYER,
+        "        return result, self._states.join(finals, batched)\n",
+        """        if self.batch_first and batched:
+            finals = [tuple(s.flip(0) for s in state) for state in finals]
+        return result, self._states.join(finals, batched)
+""",
+        LAYERS,
+    ),
+    Fault(
+        "batch_first: output not swapped",
+        LAYER,
+        "elif isinstance(result, Tensor) and self.batch_first:",
+        "elif False:",
+        LAYERS,
+    ),
+    Fault(
+        "a cell ignores its state",
+        "nn/_cell.py",
+        "state = given if batched else tuple(s.unsqueeze(0) for s in given)",
+        "state = zero_state(spec, batch, size, reference)",
+        PARITY,
+    ),
+    Fault(
+        "Recurrent: reverse direction runs forward",
+        "nn/_recurrent.py",
+        "reverse=direction == 1",
+        "reverse=False",
+        "nn/test_recurrent.py",
+    ),
+    # space
+    Fault(
+        "padding: the smaller half last",
+        SPACE,
+        "pads.append((total // 2, total - total // 2))",
+        "pads.append((total - total // 2, total // 2))",
+        PROJECTION,
+    ),
+    Fault("padding off by one with a stride", SPACE, "* t + r + 1 - s", "* t + r + 2 - s", PROJECTION),
+    Fault(
+        "padding ignores the dilation",
+        SPACE,
+        "return [d * (k - 1) for d, k in",
+        "return [k - 1 for d, k in",
+        PROJECTION,
+    ),
+    Fault("padding: axes in the wrong order", SPACE, "for pair in reversed(pads)", "for pair in pads", PROJECTION),
+    Fault(
+        "padding mode ignored",
+        SPACE,
+        'if self.padding_mode == "zeros" else self.padding_mode',
+        "if True else self.padding_mode",
+        PROJECTION,
+    ),
+    Fault(
+        "groups mix gates",
+        SPACE,
+        "        return _swap_channels(self._map(x, weight, bias), 1, self.groups, gates)\n",
+        "        return self._map(x, weight, bias)\n",
+        PROJECTION,
+    ),
+    Fault(
+        "groups above a bidirectional layer mix",
+        SPACE,
+        "x = _swap_channels(x, 1, self.parts, self.groups)",
+        "pass",
+        PROJECTION,
+    ),
+    Fault(
+        "the recurrent convolution strides",
+        OPTIONS,
+        "stride=(1,) * axes,",
+        'stride=per_axis("stride", stride, axes, 1),',
+        LAYERS,
+    ),
+    Fault(
+        "the recurrent convolution takes the input's dilation",
+        OPTIONS,
+        'dilation=per_axis("recurrent_dilation", recurrent_dilation, axes, 1)',
+        'dilation=per_axis("dilation", dilation, axes, 1)',
+        PROPERTIES,
+    ),
+    # initial weights
+    Fault("forget bias on the wrong gate", BASE, "_GATE_F = 1", "_GATE_F = 2", LAYERS),
+    Fault("forget bias counted twice", BASE, "(forget_bias, 0.0)", "(forget_bias, forget_bias)", LAYERS),
+    Fault(
+        "initial bound of dense layers",
+        BASE,
+        "spec.hidden_size if self._axes == 0 else spec.fan_in()",
+        "spec.fan_in()",
+        PARITY,
+    ),
+    Fault(
+        "initial bound without the state's part",
+        PASS,
+        'for name in ("weight_ih", "weight_hh") if',
+        'for name in ("weight_ih",) if',
+        LAYERS,
+    ),
+    Fault("a second bias always", BASE, 'getattr(rule, "reset_after", cls._axes == 0)', "True", LAYERS),
+    Fault("peepholes do not start at 0", BASE, '("weight_ch", "bias_norm")', '("bias_norm",)', LAYERS),
+    # checks
+    Fault(
+        "a length beyond the input is taken",
+        LAYER,
+        "int(lengths.max()) > steps",
+        "int(lengths.max()) > steps + 1",
+        WRONG,
+    ),
+    Fault("a state of another type is taken", STATES, "    check_like(name, state, weight)\n", "", WRONG),
+]
+
+
+def run_tests(source: Path, tests: list[str]) -> tuple[int, str]:
+    """Run tests on the package in ``source``; the exit code of pytest and what it printed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
+    done = subprocess.run(command, cwd=ROOT, env=environment(source), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def environment(source: Path) -> dict[str, str]:
+    """Environment in which Python imports the package from ``source``."""
+    # Without bytecode: a file changed twice within a second and of equal length would be taken for the same.
+    return os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+
+
+def copy_source(folder: Path) -> Path:
+    """Copy the package."""
+    source = folder / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    return source
+
+
+def check_imported(source: Path) -> None:
+    """See that it is the copy that is imported, wherever the package is installed."""
+    command = [sys.executable, "-c", "import framecast; print(framecast.__file__)"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(source), capture_output=True, text=True, check=True)
+    if not Path(done.stdout.strip()).is_relative_to(source):
+        raise SystemExit(f"the tests would import {done.stdout.strip()}, not the copy in {source}")
+
+
+def faulty(fault: Fault, source: Path) -> str:
+    """The text of the fault's file in ``source``, with the fault."""
+    text = (source / "framecast" / fault.file).read_text()
+    if text.count(fault.old) != 1:
+        raise SystemExit(f"{fault.breaks}: found {text.count(fault.old)} times in {fault.file}:\n{fault.old}")
+    return text.replace(fault.old, fault.new)
+
+
+def caught(fault: Fault) -> str | None:
+    """The test that fails with the fault, or None if all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = copy_source(Path(folder))
+        (source / "framecast" / fault.file).write_text(faulty(fault, source))
+        for tests in ([f"tests/{fault.tests}"], list(TESTS)):
+            code, printed = run_tests(source, tests)
+            if code == 1:
+                return next((line for line in printed.splitlines() if line.startswith("FAILED")), "FAILED")
+            if code:
+                raise SystemExit(f"{fault.breaks}: the tests did not run\n{printed}")
+    return None
+
+
+def report(fault: Fault) -> bool:
+    """Plant one fault, print the result; whether it was caught."""
+    start = time.monotonic()
+    test = caught(fault)
+    verdict = "survived" if test is None else "caught"
+    by = "" if test is None else test.split(" - ")[0].split("/")[-1]
+    print(f"{verdict:8}  {time.monotonic() - start:5.1f} s  {fault.breaks:50}  {by}", flush=True)
+    return test is not None
+
+
+def main() -> int:
+    """Run the tests without a fault, then with each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--jobs", type=int, default=2, help="faults at a time")
+    parser.add_argument("words", nargs="*", help="plant only faults whose line holds one of these")
+    arguments = parser.parse_args()
+    faults = [f for f in FAULTS if not arguments.words or any(word in f.breaks for word in arguments.words)]
+    for fault in faults:
+        faulty(fault, ROOT / "src")  # say at once which no longer fits the code
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        source = copy_source(Path(folder))
+        check_imported(source)
+        code, printed = run_tests(source, list(TESTS))
+        if code:
+            raise SystemExit(f"the tests fail without any fault\n{printed}")
+    print(f"passed    {time.monotonic() - start:5.1f} s  without a fault", flush=True)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        results = list(pool.map(report, faults))
+    print(f"{sum(results)} of {len(results)} faults caught in {time.monotonic() - start:.0f} s")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
