@@ -11,7 +11,7 @@ demo: setup  ## train, test and report in a few minutes
 	$(BIN)/framecast demo forecast
 
 test: setup check  ## every check that CI runs
-	$(BIN)/python -m pytest -n 2 --cov=framecast --cov-report=term-missing:skip-covered --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --cov=framecast --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 check: setup
 	$(BIN)/ruff check .

@@ -108,8 +108,8 @@ def _fit(frame: Frames, size: int) -> tuple[Frames, NDArray[np.bool_]]:
 def _picture(colours: NDArray[np.floating], missing: NDArray[np.bool_]) -> Image.Image:
     """Colour the pixels `(H, W, 3)`, given from 0 to 1, and hatch the missing ones."""
     pixels = (colours * 255).round().astype(np.uint8)
-    rows, columns = np.indices(missing.shape, sparse=True)
-    hatch = (rows + columns) % _HATCH_PERIOD < 2
+    height, width = missing.shape
+    hatch = np.add.outer(np.arange(height), np.arange(width)) % _HATCH_PERIOD < 2
     pixels[missing] = NO_DATA
     pixels[missing & hatch] = _HATCH
     return Image.fromarray(pixels)

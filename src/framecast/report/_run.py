@@ -141,7 +141,7 @@ def read_scale(protocol: dict[str, Any]) -> Scale:
 def _squared_error(forecast: Frames, target: Frames) -> float:
     error = (forecast - target) ** 2
     sums = np.nansum(error, axis=(1, 2, 3), dtype=np.float64)
-    frames = np.count_nonzero(np.isfinite(error).any(axis=(1, 2, 3)))
+    frames = int(np.isfinite(error).any(axis=(1, 2, 3)).sum())
     return float(np.sum(sums)) / max(frames, 1)
 
 
