@@ -84,7 +84,7 @@ class Forecast(Task):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the loss of the validation set."""
-        self.log("val_loss", self.loss_of(batch), batch_size=len(batch["input"]), prog_bar=True)
+        self.log("val_loss", self.loss_of(batch), batch_size=len(batch["input"]), prog_bar=True, sync_dist=True)
 
     def on_test_start(self) -> None:
         """Begin new scores."""
