@@ -62,10 +62,12 @@ def _warn_of_another_scale(recording: Recording, scale: Scale) -> None:
     """Say so when the values can hardly be on the scale that the model was trained on."""
     low, high = float(np.nanmin(recording.frames)), float(np.nanmax(recording.frames))
     width = scale.high - scale.low
-    if high - low < 0.02 * width or low < scale.low - width or high > scale.high + width:
+    far = high - low < 0.1 * width or low < scale.low - width or high > scale.high + width
+    if far or scale.dtype not in ("", recording.dtype.name):
         print(
-            f"framecast: note: values of {recording.name} go from {low:g} to {high:g}, but the model was trained on a "
-            f"scale of {scale.low:g} to {scale.high:g}; if theirs is another, give it with --scale '[LOW, HIGH]'",
+            f"framecast: note: values of {recording.name} ({recording.dtype}) go from {low:g} to {high:g}, but the "
+            f"model was trained on a scale of {scale.low:g} to {scale.high:g} ({scale.dtype or 'any type'}); if theirs "
+            "is another, give it with --scale '[LOW, HIGH]'",
             file=sys.stderr,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ class _CommandLine(LightningCLI):
         elif given in (None, "best", "last"):
             config.ckpt_path = str(self._checkpoint(LAST if given == "last" else BEST))
         if config.ckpt_path is not None:
-            self.about = read_checkpoint(config.ckpt_path)["framecast"]
+            checkpoint = read_checkpoint(config.ckpt_path)
+            self.about, self.step = checkpoint["framecast"], checkpoint["global_step"]
 
     def _checkpoint(self, name: str) -> Path:
         path = self.folder / "checkpoints" / name
@@ -169,8 +171,9 @@ class _CommandLine(LightningCLI):
         for name in ("task", "network", "config", "loss"):
             theirs = self.about.get(name)
             if theirs != mine.get(name):
+                theirs, ours = _differences(theirs, mine.get(name))
                 path = self._get(self.config, "ckpt_path")
-                raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {mine.get(name)}")
+                raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {ours}")
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Load checkpoints without running any code that they might hold."""
@@ -187,20 +190,34 @@ class _CommandLine(LightningCLI):
         taken = getattr(self.model.network, "channels", channels)
         if channels != taken:
             raise ValueError(
-                f"the frames have {channels} channels, but the model takes {taken}: "
-                f"set --model.network.channels {channels}, or --data.grayscale true"
+                f"the frames have {channels} channel{'s' * (channels > 1)}, but the model takes {taken}: "
+                f"set --model.network.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
             )
         self.datamodule.train_dataloader()
 
     def fit(self, **kwargs: Any) -> None:
         """Train; if the loss becomes no number, say which checkpoint is still good."""
+        if self.resumes:
+            print(f"resuming {self.folder} at step {self.step}")
         try:
             self.trainer.fit(**kwargs)
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._say_stopped()
+            raise KeyboardInterrupt from error
         except TrainingDivergedError as error:
             last = self.folder / "checkpoints" / LAST
             kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
             advice = "try a lower --model.learning_rate, or --trainer.gradient_clip_val 1"
             raise TrainingDivergedError(f"{error}: training stopped; {kept}; {advice}") from error
+        if self.trainer.received_sigterm:
+            self._say_stopped()
+            raise SystemExit(143)
+
+    def _say_stopped(self) -> None:
+        """Say how a run that was stopped goes on."""
+        print(f"\nstopped at step {self.trainer.global_step}", file=sys.stderr)
+        if (self.folder / "checkpoints" / LAST).is_file():
+            print(f"go on with: framecast fit --run {self.folder} --ckpt_path last", file=sys.stderr)
 
     def after_fit(self) -> None:
         """Say where the results are and what comes next."""
@@ -242,6 +259,14 @@ class _CommandLine(LightningCLI):
             np.savez_compressed(self.output / "examples.npz", allow_pickle=False, **examples)
         print(f"\n{format_table(scores)}\n\n{_in_words(protocol)}\n\nscores: {self.output / 'metrics.json'}")
         print(f"next: framecast report --run {self.folder}")
+
+
+def _differences(theirs: Any, ours: Any) -> tuple[Any, Any]:
+    """Of two dicts, only what differs."""
+    if not isinstance(theirs, dict) or not isinstance(ours, dict):
+        return theirs, ours
+    names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    return {name: theirs.get(name) for name in names}, {name: ours.get(name) for name in names}
 
 
 def _rank() -> int:

@@ -29,7 +29,10 @@ usage: framecast COMMAND [options]
   demo      all of it in minutes:       framecast demo forecast
 
 configurations by name: {configs}
-framecast COMMAND --help lists a command's options.
+framecast COMMAND --help lists a command's options; those of the data and of the model:
+  framecast fit --data.help FrameData            (or MovingMNISTData)
+  framecast fit --model.help Forecast
+  framecast fit --model.network.help EncoderForecaster
 """
 
 # What Lightning says of things that are as they should be here.
@@ -69,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         if command is None:
             raise ValueError(f"unknown command {args[0]!r}; there are {', '.join(_commands())}")
         command(args)
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
         if os.environ.get("FRAMECAST_TRACEBACK") or not _is_callers(error):
             raise
