@@ -315,14 +315,14 @@ FAULTS = [
     Fault(
         "groups mix gates",
         SPACE,
-        "        return _swap_channels(self._map(x, weight, bias), 1, self.groups, gates)\n",
+        "        return swap_channels(self._map(x, weight, bias), 1, self.groups, gates)\n",
         "        return self._map(x, weight, bias)\n",
         PROJECTION,
     ),
     Fault(
         "groups above a bidirectional layer mix",
         SPACE,
-        "x = _swap_channels(x, 1, self.parts, self.groups)",
+        "x = swap_channels(x, 1, self.parts, self.groups)",
         "pass",
         PROJECTION,
     ),

@@ -12,11 +12,15 @@ from ._api import rnn_cell as rnn_cell
 from ._layer import PEEPHOLES as PEEPHOLES
 from ._layer import LayerSpec as LayerSpec
 from ._layer import Weights as Weights
+from ._layer import gated_pass as gated_pass
+from ._layer import input_gates as input_gates
 from ._layer import layer_pass as layer_pass
+from ._layer import recurrent_mask as recurrent_mask
 from ._layer import zoneout as zoneout
 from ._loop import unroll as unroll
 from ._projection import PADDING_MODES as PADDING_MODES
 from ._projection import Projection as Projection
+from ._projection import swap_channels as swap_channels
 from ._steps import GRUStep as GRUStep
 from ._steps import LSTMStep as LSTMStep
 from ._steps import Maps as Maps

@@ -115,6 +115,7 @@ def layer_pass(
     *,
     reverse: bool = False,
     training: bool = False,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Run one layer in one direction over packed sequences.
 
@@ -127,30 +128,65 @@ def layer_pass(
         state: initial states ``(N, P, *S')`` and, with a cell state, ``(N, H, *S')``; the longest sequence first.
         reverse: run from every sequence's own last step to its first.
         training: draw dropout and zoneout masks.
+        mask: the recurrent dropout's mask ``(N, P, *S')`` if it is drawn already; see :func:`recurrent_mask`.
 
     Returns:
         Outputs ``(M, P, *S')`` and the final states.
     """
-    gates = _input_gates(spec, weights, data, batch_sizes, state[0])
+    gates = input_gates(spec, weights, data, batch_sizes, state[0])
+    if training and mask is None:
+        mask = recurrent_mask(spec, state[0].to(gates[0].dtype))
+    return gated_pass(spec, weights, gates, state, reverse=reverse, training=training, mask=mask)
+
+
+def gated_pass(
+    spec: LayerSpec,
+    weights: Weights,
+    gates: Sequence[Tensor],
+    state: State,
+    *,
+    reverse: bool = False,
+    training: bool = False,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, State]:
+    """The part of :func:`layer_pass` that follows the projection of the input.
+
+    Args:
+        spec: the layer.
+        weights: its parameters; those of the input's projection are not used.
+        gates: what the input gives to the gates, ``(rows, G*H, *S')`` per step.
+        state: see :func:`layer_pass`, as are the others.
+        reverse: see there.
+        training: draw zoneout masks.
+        mask: the recurrent dropout's mask.
+
+    Returns:
+        Outputs ``(M, P, *S')`` and the final states.
+    """
     types = [s.dtype for s in state]
     state = (state[0].to(gates[0].dtype), *(s.float() if gates[0].dtype in _HALF_TYPES else s for s in state[1:]))
-    maps = _BoundMaps(spec, weights)
-    if training and spec.recurrent_dropout > 0:
-        maps = replace(maps, mask=F.dropout(torch.ones_like(state[0]), spec.recurrent_dropout))
+    maps = _BoundMaps(spec, weights, mask)
 
     def step(rows: int, x: Tensor, old: State) -> State:
         return zoneout(old, spec.rule(x, old, maps.rows(rows)), spec.zoneout, training)
 
-    outputs, final = unroll(step, gates, state, reverse=reverse)
+    outputs, final = unroll(step, gates, state, sizes=[x.shape[0] for x in gates], reverse=reverse)
     if gates[0].dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
         types = [gates[0].dtype] * len(types)  # under autocast, states come back in the autocast type
     return torch.cat(outputs), tuple(s.to(t) for s, t in zip(final, types, strict=True))
 
 
-def _input_gates(
+def recurrent_mask(spec: LayerSpec, h: Tensor) -> Tensor | None:
+    """A mask of recurrent dropout for the states ``h (N, P, *S)`` of a whole sequence; None without dropout."""
+    if spec.recurrent_dropout == 0:
+        return None
+    return F.dropout(torch.ones_like(h), spec.recurrent_dropout)
+
+
+def input_gates(
     spec: LayerSpec, weights: Weights, data: Tensor | None, batch_sizes: Sequence[int], h: Tensor
 ) -> Sequence[Tensor]:
-    """What the input gives to the gates at every step, all steps projected at once."""
+    """What the input gives to the gates at every step, all steps projected at once; see :func:`layer_pass`."""
     if data is not None:
         assert weights.weight_ih is not None
         gates = spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates)

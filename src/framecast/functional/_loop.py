@@ -7,32 +7,36 @@ batch is the case where all sizes are equal.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ._steps import State
 
+Input = TypeVar("Input")
+
 
 def unroll(
-    step: Callable[[int, Tensor, State], State],
-    inputs: Sequence[Tensor],
+    step: Callable[[int, Input, State], State],
+    inputs: Sequence[Input],
     state: State,
     *,
+    sizes: Sequence[int],
     reverse: bool = False,
 ) -> tuple[list[Tensor], State]:
     """Run ``step`` over time.
 
     Args:
         step: ``step(rows, x, state)`` advances the first ``rows`` sequences by one step.
-        inputs: one tensor per step, whose first size (never growing) says how many sequences are alive.
+        inputs: what each step receives.
         state: initial state of all N sequences, the longest first.
+        sizes: how many sequences are alive at each step, never growing.
         reverse: run from the last step to the first; each sequence starts at its own last step.
 
     Returns:
         The outputs (the first tensor of each state) in order of time, and every sequence's own final state.
     """
-    sizes = [x.shape[0] for x in inputs]
     alive = sizes[-1] if reverse else state[0].shape[0]
     current = state if alive == state[0].shape[0] else _rows(state, 0, alive)
     outputs: list[Tensor] = []

@@ -50,10 +50,10 @@ class Projection:
         """Map ``x (N, C, *S)`` to ``(N, gates*H, *S')`` with ``weight (gates*H, C/g, *K)``."""
         if self.groups == 1:
             return self._map(x, weight, bias)
-        x = _swap_channels(x, 1, self.parts, self.groups)
-        weight = _swap_channels(weight, 0, gates, self.groups)
-        bias = None if bias is None else _swap_channels(bias, 0, gates, self.groups)
-        return _swap_channels(self._map(x, weight, bias), 1, self.groups, gates)
+        x = swap_channels(x, 1, self.parts, self.groups)
+        weight = swap_channels(weight, 0, gates, self.groups)
+        bias = None if bias is None else swap_channels(bias, 0, gates, self.groups)
+        return swap_channels(self._map(x, weight, bias), 1, self.groups, gates)
 
     def output_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Spatial size of the result for an input of spatial ``size``.
@@ -90,7 +90,7 @@ class Projection:
             if self.groups == 1:
                 return F.linear(x, weight, bias)
             return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), bias, groups=self.groups).squeeze(-1)
-        pads = self._pads(x.shape[2:])
+        pads = self.pads(x.shape[2:])
         padding: tuple[int, ...] = (0,) * self.axes
         # With a stride the pads follow from the size; a program compiled for any size must not ask which they are.
         unknown = any(t != 1 for t in self.stride) and self.padding == "same" and torch.compiler.is_compiling()
@@ -107,7 +107,7 @@ class Projection:
             x = F.pad(x, [p for pair in reversed(pads) for p in pair], mode=mode)
         return _CONVOLUTIONS[self.axes](x, weight, bias, self.stride, padding, self.dilation, self.groups)
 
-    def _pads(self, size: Sequence[int]) -> list[tuple[int, int]]:
+    def pads(self, size: Sequence[int]) -> list[tuple[int, int]]:
         """Padding before and after, per axis."""
         if not isinstance(self.padding, str):
             return [(p, p) for p in self.padding]
@@ -119,7 +119,7 @@ class Projection:
         return pads
 
 
-def _swap_channels(x: Tensor, axis: int, outer: int, inner: int) -> Tensor:
+def swap_channels(x: Tensor, axis: int, outer: int, inner: int) -> Tensor:
     """Reorder channels stacked as (outer, inner, rest) to (inner, outer, rest)."""
     if outer == 1 or inner == 1:
         return x

@@ -124,7 +124,9 @@ class RecurrentCell(RecurrentModule):
             for name, s, channels in zip(_STATE_NAMES, given, spec.state_channels, strict=False):
                 check_state(name, s, (*((batch,) if batched else ()), channels, *size), weight)
             state = given if batched else tuple(s.unsqueeze(0) for s in given)
-        _, new = layer_pass(spec, self._weights(spec, ""), frames, [batch], state, training=self.training)
+        _, new = layer_pass(
+            spec, self._weights(spec, ""), frames, [batch], state, training=self.training, zero_state=given is None
+        )
         new = new if batched else tuple(s.squeeze(0) for s in new)
         return new[0] if len(new) == 1 else new
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from framecast.functional import GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
+from framecast.kernels import transformed
 
 from ._sequence import Frames
 
@@ -87,15 +88,10 @@ def fused_operator(specs: Sequence[LayerSpec], directions: int, dropout: float) 
     return FusedOperator(_OPERATORS[first.rule], len(specs), directions, dropout, bool(first.bias))
 
 
-def transformed() -> bool:
-    """Whether something is at work that the operators refuse: torch.func, forward mode, compile, export, autocast."""
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch.is_autocast_enabled("cpu")
-        or torch.is_autocast_enabled("cuda")
-    )
+def operator_takes(frames: Frames) -> bool:
+    """Whether torch's operators take these frames: they refuse autocast, torch.func, forward mode and compilation."""
+    autocast = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
+    return frames.is_plain() and not autocast and not transformed()
 
 
 def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], masked: bool, tensors: Tensors) -> Tensors:

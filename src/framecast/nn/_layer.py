@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from framecast import kernels
 from framecast.functional import Activation, LayerSpec, State, Weights
-from framecast.kernels import layer_pass
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
-from ._fused import fused_operator, transformed
+from ._fused import fused_operator, operator_takes
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
 from ._states import StateForm, check_spatial_size
@@ -59,6 +60,7 @@ class RecurrentLayer(RecurrentModule):
         recurrent_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
         forget_bias: float | None = None,
+        checkpoint: bool | int = False,
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class RecurrentLayer(RecurrentModule):
         self.dropout = probability("dropout", dropout)
         self.bidirectional = flag("bidirectional", bidirectional)
         self.forget_bias = forget_bias
+        self.checkpoint = checkpoint if isinstance(checkpoint, bool) else whole("checkpoint", checkpoint, 1)
         check_forget_bias(forget_bias, bias)
         if dropout and self.num_layers == 1:
             warnings.warn(f"`dropout` (={dropout}) acts between layers, but there is only one", stacklevel=2)
@@ -190,11 +193,12 @@ class RecurrentLayer(RecurrentModule):
         else:
             frames, states, batched = self._with_input(input, hx, lengths, steps)
         weights = [self._weights(spec, suffix) for k, spec in enumerate(self._specs) for suffix in self._suffixes(k)]
-        operator = self._operator
-        if operator is not None and not transformed() and frames.is_plain():
-            data, finals = operator(frames, states, weights, self.training, self._run_layers)
+        run = partial(self._run_layers, zero_state=hx is None)
+        if self._operator is not None and operator_takes(frames) and kernels.wanted() == "auto":
+            kernels.record("torch", "the fused operator of torch.nn")
+            data, finals = self._operator(frames, states, weights, self.training, run)
         else:
-            data, finals = self._run_layers(frames, states, weights)
+            data, finals = run(frames, states, weights)
         finals = [tuple(frames.unsort(s, 0) for s in state) for state in finals]
         result = frames.to_output(data)
         if isinstance(result, Tensor) and not batched:
@@ -204,7 +208,7 @@ class RecurrentLayer(RecurrentModule):
         return result, self._states.join(finals, batched)
 
     def _run_layers(
-        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights]
+        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], *, zero_state: bool
     ) -> tuple[Tensor, list[State]]:
         """Run layer after layer, with one state and one set of weights per layer and direction."""
         data, finals = frames.data, []
@@ -213,8 +217,16 @@ class RecurrentLayer(RecurrentModule):
             outputs = []
             for d in range(self._directions):
                 state, weight = next(parts)
-                output, final = layer_pass(
-                    spec, weight, data, frames.batch_sizes, state, reverse=d == 1, training=self.training
+                output, final = kernels.layer_pass(
+                    spec,
+                    weight,
+                    data,
+                    frames.batch_sizes,
+                    state,
+                    reverse=d == 1,
+                    training=self.training,
+                    zero_state=zero_state,
+                    checkpoint=self.checkpoint,
                 )
                 outputs.append(output)
                 finals.append(final)

@@ -120,7 +120,7 @@ class Recurrent(nn.Module):
         def step(rows: int, x: Tensor, old: State) -> State:
             return _parts(cell(x, old[0] if single else old))
 
-        outputs, final = unroll(step, steps, state, reverse=reverse)
+        outputs, final = unroll(step, steps, state, sizes=frames.batch_sizes, reverse=reverse)
         return torch.cat(outputs), final
 
 

@@ -1,0 +1,62 @@
+"""Which kernel runs a layer, and why not the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ._table import KERNELS, Choice, recording, wanted
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What :func:`explain` found.
+
+    Args:
+        wanted: the kernel asked for, or ``"auto"``.
+        choices: for every pass (layer after layer, direction after direction), which kernel ran and why others cannot.
+    """
+
+    wanted: str
+    choices: tuple[Choice, ...]
+
+    def __str__(self) -> str:
+        lines = [f"asked for: {self.wanted}"]
+        for choice in dict.fromkeys(self.choices):
+            count = self.choices.count(choice)
+            lines.append(f"{choice.kernel}: runs {count} pass{'es' * (count > 1)} ({choice.about})")
+            for name, kernel in KERNELS.items():
+                if name != choice.kernel:
+                    reason = dict(choice.refused).get(name)
+                    lines.append(f"  {name}: {reason or f'could run, {kernel.about}'}")
+        return "\n".join(lines)
+
+
+def explain(layer: Callable[..., Any], input: Any, hx: Any = None) -> Explanation:
+    """Run ``layer(input, hx)`` once, without gradients, and say which kernel took each of its passes.
+
+    Args:
+        layer: a recurrent layer, or any module that contains some and is called as one.
+        input: its input.
+        hx: its initial states; left out of the call if None.
+
+    Raises:
+        ValueError: if it ran no recurrent layer.
+
+    Example:
+        >>> from framecast import kernels, nn
+        >>> with kernels.use("reference"):
+        ...     print(kernels.explain(nn.ConvLSTM2d(1, 2, norm="group"), torch.zeros(3, 1, 1, 8, 8)))
+        asked for: reference
+        reference: runs 1 pass (plain PyTorch, step by step)
+          triton: the gates are normalised (`norm`)
+          sequence: the gates are normalised (`norm`)
+    """
+    with recording() as choices, torch.no_grad():
+        layer(input) if hx is None else layer(input, hx)
+    if not choices:
+        raise ValueError(f"`layer` ({type(layer).__name__}) ran no recurrent layer of framecast.nn")
+    return Explanation(wanted(), tuple(choices))

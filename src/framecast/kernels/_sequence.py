@@ -1,0 +1,247 @@
+"""A layer pass over the whole sequence at once, with its own backward.
+
+The input is projected for all steps in one convolution, through autograd. All that follows is one node: per step a
+recurrent convolution and a pointwise function that overwrites the gate sums with the gates; the backward takes the
+gradient of the recurrent weight in one convolution over all steps. A second derivative recomputes the layer through
+the reference.
+
+Shape letters: M frames of all steps, N batch, C input channels, H hidden channels, G gates, S spatial axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.functional import LayerSpec, Projection, State, Weights, gated_pass, input_gates
+
+from ._convolution import channels_last
+from ._passes import PASSES, GRUPass, Parameters, Pass
+from ._plan import Plan, matrix
+from ._transforms import batched, transformed
+
+Tensors = tuple[Tensor, ...]
+_HALF_TYPES = (torch.bfloat16, torch.float16)
+
+
+def sequence_pass(
+    spec: LayerSpec,
+    weights: Weights,
+    data: Tensor | None,
+    batch_sizes: Sequence[int],
+    state: State,
+    *,
+    reverse: bool = False,
+    zero_state: bool = False,
+    redo: bool = False,
+    steps: Any,
+) -> tuple[Tensor, State]:
+    """Run one layer in one direction, as :func:`framecast.functional.layer_pass` does.
+
+    Args:
+        spec: the layer.
+        weights: its parameters.
+        data: frames ``(M, C, *S)`` or ``(N, C, *S)``, or None.
+        batch_sizes: sequences alive at every step.
+        state: initial states.
+        reverse: run from every sequence's own last step to its first.
+        zero_state: whether the states are known to be zero, so that their projection can be left out.
+        redo: hold input and states only, and redo the gates in the backward.
+        steps: the module with the pointwise functions.
+
+    Returns:
+        Outputs ``(M, H, *S')``, channels-last, and the final states.
+    """
+    types = [s.dtype for s in state]
+    axes = spec.input.axes
+    spec, weights, data, state = _in_two_axes(spec, *_in_one_type(weights, data, state))
+    weights = _one_bias(spec, weights)
+    data = None if data is None else channels_last(data)
+    sums = _gate_sums(spec, weights, data, batch_sizes, state[0])
+    state = (state[0].to(sums.dtype), *(s.float() if sums.dtype in _HALF_TYPES else s for s in state[1:]))
+    plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, "gates", steps)
+    tensors = (sums, *(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
+        plan = replace(plan, keep="states" if redo and PASSES[spec.rule].REDOES else "gates")
+        output, *final = _SequencePass.apply(plan, *tensors, data, weights.weight_ih, weights.bias_ih)
+    else:
+        output, *final = _forward(replace(plan, keep="nothing"), tensors)[0]
+    if sums.dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
+        types = [sums.dtype] * len(types)  # under autocast, states come back in the autocast type
+    finals = tuple(s.to(t) for s, t in zip(final, types, strict=True))
+    return _out_of_two_axes(output, axes), tuple(_out_of_two_axes(s, axes) for s in finals)
+
+
+class _SequencePass(torch.autograd.Function):
+    """All steps as one node; the input's projection comes along for second derivatives only."""
+
+    @staticmethod
+    def forward(ctx: Any, plan: Plan, *tensors: Any) -> Tensors:
+        ctx.plan = plan
+        states = plan.spec.rule.states
+        outputs, held = _forward(plan, [None if t is None else t.detach() for t in tensors[:-3]])
+        ctx.count = len(held)
+        ctx.save_for_backward(*held, *tensors[1 : 1 + states], *tensors[1 + states :])
+        ctx.set_materialize_grads(False)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        plan, states = ctx.plan, ctx.plan.spec.rule.states
+        held, rest = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        state, parameters, inputs = rest[:states], rest[states:-3], rest[-3:]
+        if torch.is_grad_enabled() or transformed() or batched(gradients):
+            found = _through_reference(plan, ctx.needs_input_grad, state, parameters, inputs, gradients)
+        else:
+            found = _backward(plan, held, state, parameters, inputs, gradients)
+        wanted = ctx.needs_input_grad[1 : 1 + len(found)]
+        return None, *(g if w else None for g, w in zip(found, wanted, strict=True)), None, None, None
+
+
+def _forward(plan: Plan, tensors: Sequence[Any]) -> tuple[Tensors, Tensors]:
+    """Outputs and final states as frames, and what to hold."""
+    sums, states, parameters = tensors[0], tensors[1:-3], tensors[-3:]
+    with torch.autocast(sums.device.type, enabled=False):
+        result = _pass(plan, parameters).forward(matrix(sums), tuple(map(matrix, states)))
+    return (result.output, *result.finals), result.held
+
+
+def _backward(
+    plan: Plan,
+    held: Tensors,
+    state: Tensors,
+    parameters: Sequence[Any],
+    inputs: Sequence[Any],
+    gradients: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Gradients of sums, states and parameters."""
+    with torch.autocast(state[0].device.type, enabled=False):
+        sums = None
+        if plan.keep == "states":
+            data, weight_ih, bias_ih = inputs
+            weights = Weights(weight_ih, bias_ih=bias_ih)
+            sums = matrix(_gate_sums(plan.spec, weights, data, plan.sizes, state[0]))
+        grad_output, *grad_finals = (None if g is None else matrix(g) for g in gradients)
+        kept = tuple(map(matrix, held))
+        found = _pass(plan, parameters).backward(kept, sums, tuple(map(matrix, state)), grad_output, grad_finals)
+    shaped = [plan.frames(found.sums), *(None if g is None else plan.frames(g) for g in found.states)]
+    typed = [None if g is None else g.to(s.dtype) for g, s in zip(shaped, (found.sums, *state), strict=True)]
+    for value, parameter in zip((found.weight_hh, found.bias_hh, found.weight_ch), parameters, strict=True):
+        typed.append(None if value is None else value.reshape(parameter.shape).to(parameter.dtype))
+    return typed
+
+
+def _through_reference(
+    plan: Plan,
+    needed: Sequence[bool],
+    state: Tensors,
+    parameters: Sequence[Any],
+    inputs: Sequence[Any],
+    gradients: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """The same gradients, in a form that can be differentiated again."""
+    create_graph = torch.is_grad_enabled()
+    data, weight_ih, bias_ih = inputs
+    with torch.enable_grad(), torch.autocast(state[0].device.type, enabled=False):
+        sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])
+        # New nodes: one input may have been made from another, and that path is not ours to follow.
+        given = [None if t is None else t.view_as(t) for t in (sums, *state, *parameters)]
+        for tensor, wanted in zip(given, needed[1:], strict=False):
+            if tensor is not None and wanted and not tensor.requires_grad:
+                tensor.requires_grad_()
+        weight_hh, bias_hh, weight_ch = given[-3:]
+        weights = Weights(weight_hh=weight_hh, bias_hh=bias_hh, weight_ch=weight_ch)
+        assert given[0] is not None
+        output, final = gated_pass(
+            plan.spec,
+            weights,
+            given[0].split(list(plan.sizes)),
+            tuple(s for s in given[1:-3] if s is not None),
+            reverse=plan.reverse,
+        )
+        pairs = [(o, g) for o, g in zip((output, *final), gradients, strict=True) if g is not None]
+        asked = [t for t, wanted in zip(given, needed[1:], strict=False) if wanted]
+        found = torch.autograd.grad(
+            [o for o, _ in pairs], asked, [g for _, g in pairs], create_graph=create_graph, allow_unused=True
+        )
+    values = iter(found)
+    return [next(values) if wanted else None for _, wanted in zip(given, needed[1:], strict=False)]
+
+
+def _pass(plan: Plan, parameters: Sequence[Any]) -> Pass:
+    return PASSES[plan.spec.rule](plan, Parameters(*parameters))
+
+
+def _gate_sums(spec: LayerSpec, weights: Weights, data: Tensor | None, sizes: Sequence[int], h: Tensor) -> Tensor:
+    """The input's part of all gate sums ``(M, G*H, *S)``, channels-last, in memory of its own: it is overwritten."""
+    if data is not None and len(data) == sum(sizes):
+        assert weights.weight_ih is not None
+        return channels_last(spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates))
+    return channels_last(torch.cat(list(input_gates(spec, weights, data, sizes, h))))
+
+
+def _in_one_type(weights: Weights, data: Tensor | None, state: State) -> tuple[Weights, Tensor | None, State]:
+    """Under autocast, everything that a convolution reads in the autocast type."""
+    device = state[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return weights, data, state
+    dtype = torch.get_autocast_dtype(device)
+    # Peepholes are not a convolution's: they multiply c in its own type.
+    cast = {
+        name: value if value is None or name == "weight_ch" else value.to(dtype)
+        for name, value in weights._asdict().items()
+    }
+    return Weights(**cast), None if data is None else data.to(dtype), (state[0].to(dtype), *state[1:])
+
+
+def _one_bias(spec: LayerSpec, weights: Weights) -> Weights:
+    """The second bias added to the first, except where it stands inside a product."""
+    if weights.bias_hh is None or PASSES[spec.rule] is GRUPass:
+        return weights
+    first = weights.bias_hh if weights.bias_ih is None else weights.bias_ih + weights.bias_hh
+    return weights._replace(bias_ih=first, bias_hh=None)
+
+
+def _in_two_axes(
+    spec: LayerSpec, weights: Weights, data: Tensor | None, state: State
+) -> tuple[LayerSpec, Weights, Tensor | None, State]:
+    """A convolution over one axis, or a grouped matrix, as a convolution over two."""
+    missing = 2 - spec.input.axes
+    if missing <= 0 or (missing == 2 and spec.recurrent.groups == 1):
+        return spec, weights, data, state
+
+    def widen(x: Tensor) -> Tensor:
+        for _ in range(missing):
+            x = x.unsqueeze(2)
+        return x
+
+    def projection(narrow: Projection) -> Projection:
+        padding = narrow.padding if isinstance(narrow.padding, str) else (0,) * missing + narrow.padding
+        ones = (1,) * missing
+        return replace(
+            narrow,
+            axes=2,
+            kernel_size=ones + narrow.kernel_size,
+            stride=ones + narrow.stride,
+            dilation=ones + narrow.dilation,
+            padding=padding,
+        )
+
+    spec = replace(spec, input=projection(spec.input), recurrent=projection(spec.recurrent))
+    kernels = {
+        name: widen(value)
+        for name, value in weights._asdict().items()
+        if value is not None and name in ("weight_ih", "weight_hh")
+    }
+    return spec, weights._replace(**kernels), None if data is None else widen(data), tuple(map(widen, state))
+
+
+def _out_of_two_axes(x: Tensor, axes: int) -> Tensor:
+    """Undo :func:`_in_two_axes` for a result."""
+    for _ in range(max(0, x.dim() - 2 - axes)):
+        x = x.squeeze(2)
+    return x
