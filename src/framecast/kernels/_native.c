@@ -272,14 +272,16 @@ static void gru_backward(const Call *call, Block b) {
     void *grad_gates = call->tensors[6], *grad_recurrent = call->tensors[7];
     float r[BLOCK], z[BLOCK], n[BLOCK], to_n[BLOCK], old[BLOCK], grad[BLOCK];
     float *all[] = {r, z, n}, *to[] = {r, z, to_n}, *prev[] = {old}, *in[] = {grad};
+    long count = b.rows * b.width;
 
     load(all, gates, call, b, 3);
     load(to + 2, hidden_n, call, b, 1);
     load(prev, h_prev, call, b, 1);
-    load(in, grad_h, call, b, 1);
+    memcpy(grad, carried, count * sizeof *grad);
+    add(in, grad_h, call, b, 1);
     add(in, added, call, b, 1);
-    for (long k = 0; k < b.rows * b.width; k++) {
-        float reset = r[k], keep = z[k], new = n[k], to_h = carried[k] + grad[k];
+    for (long k = 0; k < count; k++) {
+        float reset = r[k], keep = z[k], new = n[k], to_h = grad[k];
         n[k] = to_h * (1 - keep) * (1 - new * new);
         z[k] = to_h * (old[k] - new) * keep * (1 - keep);
         r[k] = n[k] * to_n[k] * reset * (1 - reset);

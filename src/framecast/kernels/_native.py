@@ -134,9 +134,8 @@ def _open(command: list[str]) -> ctypes.CDLL:
 
 def _name(command: list[str]) -> str:
     """A file name that tells apart all that the compiled code depends on, for folders that several machines share."""
-    version = subprocess.run(
-        [*command[:1], "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE
-    ).stdout
+    asked = [*command, "--version"]
+    version = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE).stdout
     processor = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     abilities = [line for line in processor if line.startswith(("model name", "flags", "Features", "CPU part"))]
     key = sha256(_SOURCE.read_bytes() + version + repr((command, platform.machine(), abilities)).encode())

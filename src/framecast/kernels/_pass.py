@@ -65,6 +65,7 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
     sizes = [list(call.batch_sizes[k : k + length]) for k in range(0, len(call.batch_sizes), length)]
     whole = call.data is not None and len(call.data) == sum(call.batch_sizes)
     data = call.data.split([sum(s) for s in sizes]) if whole and call.data is not None else [call.data] * len(sizes)
+    kernel = choose(call)  # once: what is asked for may have changed by the time of the backward
     outputs: dict[int, Tensor] = {}
     first = len(sizes) - 1 if call.reverse else 0
 
@@ -77,7 +78,7 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
                 segment, data=data, state=tuple(t for t in rest[: len(old)] if t is not None),
                 weights=Weights(*rest[len(old) :]),
             )  # fmt: skip
-            output, final = choose(part).run(part)
+            output, final = kernel.run(part)
             return output, *final
 
         repeated = data[k] if whole or data[k] is None else data[k][:rows]

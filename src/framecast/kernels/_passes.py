@@ -66,7 +66,10 @@ class Pass(Protocol):
         grad_output: Tensor | None,
         grad_finals: Sequence[Tensor | None],
     ) -> Gradients:
-        """Gradients from those of output and final states; ``sums`` are the input's once more if states were held."""
+        """Gradients from those of output and final states; ``sums`` are the input's once more if states were held.
+
+        The gradients of the gate sums may overwrite the gates: they are where the cache is, and need no new memory.
+        """
 
 
 class LSTMPass:
@@ -112,8 +115,6 @@ class LSTMPass:
         if len(held) == 1:
             for t in plan.order:
                 steps.lstm_state(rows[t], cells.before(t), cells.after(t))
-        grad_sums = gates if redo else torch.empty_like(gates)
-        grad_rows = plan.split(grad_sums)
         outputs = _per_step(plan, grad_output)
         grad_c = torch.zeros_like(states[1]) if grad_finals[1] is None else grad_finals[1].clone()
         grad_h = Carried(grad_finals[0], len(states[0]))
@@ -132,16 +133,16 @@ class LSTMPass:
                 grad_h.take(count),
                 grad_c[:count],
                 peephole,
-                grad_rows[t],
+                rows[t],
                 None if redo else hidden.after(t),
             )
             if grad_peephole is not None:
-                _add_peephole_gradient(grad_peephole, grad_rows[t], c_prev, cells.after(t))
+                _add_peephole_gradient(grad_peephole, rows[t], c_prev, cells.after(t))
             if t != plan.order[0] or not plan.zero_state:
-                grad_h.give(matrix(self.hidden.input_gradient(plan.frames(grad_rows[t]))))
-        weight = _weight_gradient(plan, self.hidden, hidden.entering(), grad_sums, self.parameters.weight_hh)
+                grad_h.give(matrix(self.hidden.input_gradient(plan.frames(rows[t]))))
+        weight = _weight_gradient(plan, self.hidden, hidden.entering(), gates, self.parameters.weight_hh)
         found = None if grad_peephole is None else grad_peephole.flatten()
-        return Gradients(grad_sums, (grad_h.value, grad_c), weight, None, found)
+        return Gradients(gates, (grad_h.value, grad_c), weight, None, found)
 
     def _peephole(self, c: Tensor) -> Tensor | None:
         weight = self.parameters.weight_ch
@@ -183,9 +184,8 @@ class GRUPass:
         hidden = Track(plan, states[0], held[0])
         rows, outputs = plan.split(gates), _per_step(plan, grad_output)
         to_n = [None] * len(rows) if redo else plan.split(held[2])
-        grad_sums = gates if redo else torch.empty_like(gates)
         grad_recurrent = torch.empty_like(gates)
-        grad_rows, recurrent_rows = plan.split(grad_sums), plan.split(grad_recurrent)
+        recurrent_rows = plan.split(grad_recurrent)
         wide = torch.promote_types(gates.dtype, torch.float32)
         carried = (
             torch.zeros_like(states[0], dtype=wide) if grad_finals[0] is None else grad_finals[0].to(wide, copy=True)
@@ -203,7 +203,7 @@ class GRUPass:
                 outputs[t],
                 grad_h.take(count),
                 carried[:count],
-                grad_rows[t],
+                rows[t],
                 recurrent_rows[t],
             )
             if t != plan.order[0] or not plan.zero_state:
@@ -212,7 +212,7 @@ class GRUPass:
         bias = None if self.parameters.bias_hh is None else grad_recurrent.sum(0)
         if grad_h.value is not None:
             carried += grad_h.value
-        return Gradients(grad_sums, (carried,), weight, bias)
+        return Gradients(gates, (carried,), weight, bias)
 
     def _recurrent(self, like: Tensor, h: Tensor | None) -> Tensor | None:
         if h is not None:

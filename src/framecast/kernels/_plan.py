@@ -20,7 +20,7 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec
 
-from ._convolution import LAYOUTS, Recurrent, channels_last, recurrent_projection
+from ._convolution import LAYOUTS, Recurrent, recurrent_projection
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def matrix(frames: Tensor) -> Tensor:
     """``(N, C, *S)`` as ``(N * positions, C)``, without a copy if the frames are channels-last."""
     if frames.dim() == 2:
         return frames
-    return channels_last(frames).movedim(1, -1).reshape(-1, frames.shape[1])
+    return frames.movedim(1, -1).reshape(-1, frames.shape[1])
 
 
 class Track:
@@ -111,32 +111,38 @@ class Track:
         self.plan, self.initial, self.values = plan, initial, values
         positions = plan.positions()
         self.rows = [size * positions for size in plan.sizes]
-        if len(values) == sum(self.rows):
-            self.starts = [0, *accumulate(self.rows)]
+        self.full = len(values) == sum(self.rows)
+        if self.full:
+            self.views = list(values.split(self.rows))
         else:
-            self.starts = [(t % 2) * plan.batch * positions for t in range(len(self.rows))]
+            self.views = list(values.chunk(2)) * (len(self.rows) // 2 + 1)
         self.previous = dict(zip(plan.order[1:], plan.order, strict=False))
 
     def after(self, t: int) -> Tensor:
         """The value after step t, ``(rows, H)``."""
-        return self.values[self.starts[t] : self.starts[t] + self.rows[t]]
+        return self.views[t]
 
     def before(self, t: int) -> Tensor | None:
         """The value before step t for the sequences alive in it; None if it is known to be zero."""
         last = self.previous.get(t)
         if last is None:
             return None if self.plan.zero_state else self.initial[: self.rows[t]]
-        if self.rows[t] <= self.rows[last]:
-            return self.after(last)[: self.rows[t]]
-        return torch.cat([self.after(last), self.initial[self.rows[last] : self.rows[t]]])
+        if self.rows[t] == self.rows[last]:
+            return self.views[last]
+        if self.rows[t] < self.rows[last]:
+            return self.views[last][: self.rows[t]]
+        return torch.cat([self.views[last], self.initial[self.rows[last] : self.rows[t]]])
 
     def final(self) -> Tensor:
         """Every sequence's value after its own last step, for all N sequences: frames of their own."""
-        ends = [*self.rows[1:], 0] if not self.plan.reverse else [0] * len(self.rows)
-        parts = [self.initial[self.rows[0] :]]
-        for t in range(len(self.rows)) if not self.plan.reverse else [0]:
-            parts.append(self.after(t)[ends[t] :])
         frames = self.plan.new_frames(self.values.shape[1], self.values, self.plan.batch)
+        if self.plan.constant:
+            matrix(frames).copy_(self.views[self.plan.order[-1]])
+            return frames
+        parts = [self.initial[self.rows[0] :]]
+        ends = [*self.rows[1:], 0] if not self.plan.reverse else [0]
+        for value, end in zip(self.views, ends, strict=False):
+            parts.append(value[end:])
         torch.cat(parts[::-1], out=matrix(frames))
         return frames
 
@@ -144,7 +150,7 @@ class Track:
         """All values before a step, the known zeros left out, each with the rows of the matrices that it goes with."""
         plan, count = self.plan, self.rows[0]
         end = sum(self.rows)
-        if plan.constant and len(self.values) == end:
+        if plan.constant and self.full:
             found = []
             if end > count:
                 late, early = slice(count, end), slice(0, end - count)
@@ -152,11 +158,11 @@ class Track:
             if not plan.zero_state:
                 found.append((self.initial, slice(end - count, end) if plan.reverse else slice(0, count)))
             return found
-        found = []
+        found, starts = [], [0, *accumulate(self.rows)]
         for t in plan.order:
             value = self.before(t)
             if value is not None:
-                found.append((value, slice(self.starts[t], self.starts[t] + self.rows[t])))
+                found.append((value, slice(starts[t], starts[t + 1])))
         return found
 
 
@@ -171,7 +177,7 @@ class Carried:
 
     def take(self, rows: int) -> Tensor | None:
         """The first ``rows`` rows; None if they are zero."""
-        return None if self.value is None else self.value[:rows]
+        return self.value if self.value is None or rows == self.rows else self.value[:rows]
 
     def give(self, new: Tensor) -> None:
         """Replace as many rows."""

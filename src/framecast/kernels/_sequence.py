@@ -81,23 +81,29 @@ class _SequencePass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, *tensors: Any) -> Tensors:
-        ctx.plan = plan
         states = plan.spec.rule.states
         outputs, held = _forward(plan, [None if t is None else t.detach() for t in tensors[:-3]])
-        ctx.count = len(held)
-        ctx.save_for_backward(*held, *tensors[1 : 1 + states], *tensors[1 + states :])
+        ctx.plan, ctx.spent = plan, False
+        ctx.count, ctx.types = len(held), [t.dtype for t in tensors[1 : 1 + states]]
+        known = [None] * states if plan.zero_state else tensors[1 : 1 + states]
+        ctx.save_for_backward(*held, *known, *tensors[1 + states :])
         ctx.set_materialize_grads(False)
         return outputs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         plan, states = ctx.plan, ctx.plan.spec.rule.states
-        held, rest = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        saved = ctx.saved_tensors
+        held, rest = saved[: ctx.count], saved[ctx.count :]
         state, parameters, inputs = rest[:states], rest[states:-3], rest[-3:]
+        if plan.zero_state:
+            shape, like = (plan.batch, plan.spec.hidden_size, *plan.space), parameters[0]
+            state = tuple(channels_last(like.new_zeros(shape, dtype=dtype)) for dtype in ctx.types)
         if torch.is_grad_enabled() or transformed() or batched(gradients):
             found = _through_reference(plan, ctx.needs_input_grad, state, parameters, inputs, gradients)
         else:
-            found = _backward(plan, held, state, parameters, inputs, gradients)
+            found = _backward(plan, None if ctx.spent else held, state, parameters, inputs, gradients)
+            ctx.spent = plan.keep == "gates"
         wanted = ctx.needs_input_grad[1 : 1 + len(found)]
         return None, *(g if w else None for g, w in zip(found, wanted, strict=True)), None, None, None
 
@@ -112,22 +118,24 @@ def _forward(plan: Plan, tensors: Sequence[Any]) -> tuple[Tensors, Tensors]:
 
 def _backward(
     plan: Plan,
-    held: Tensors,
+    held: Tensors | None,
     state: Tensors,
     parameters: Sequence[Any],
     inputs: Sequence[Any],
     gradients: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
-    """Gradients of sums, states and parameters."""
+    """Gradients of sums, states and parameters; what an earlier backward has overwritten (None) is made again."""
     with torch.autocast(state[0].device.type, enabled=False):
-        sums = None
-        if plan.keep == "states":
+        run, states, sums = _pass(plan, parameters), tuple(map(matrix, state)), None
+        if plan.keep == "states" or held is None:
             data, weight_ih, bias_ih = inputs
-            weights = Weights(weight_ih, bias_ih=bias_ih)
-            sums = matrix(_gate_sums(plan.spec, weights, data, plan.sizes, state[0]))
+            sums = matrix(_gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0]))
+        if held is None:
+            assert sums is not None
+            held, sums = run.forward(sums, states).held, None
         grad_output, *grad_finals = (None if g is None else matrix(g) for g in gradients)
-        kept = tuple(map(matrix, held))
-        found = _pass(plan, parameters).backward(kept, sums, tuple(map(matrix, state)), grad_output, grad_finals)
+        # `data` has a version of its own: autograd need not know that the gates are overwritten.
+        found = run.backward(tuple(matrix(h.data) for h in held), sums, states, grad_output, grad_finals)
     shaped = [plan.frames(found.sums), *(None if g is None else plan.frames(g) for g in found.states)]
     typed = [None if g is None else g.to(s.dtype) for g, s in zip(shaped, (found.sums, *state), strict=True)]
     for value, parameter in zip((found.weight_hh, found.bias_hh, found.weight_ch), parameters, strict=True):

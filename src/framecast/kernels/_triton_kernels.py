@@ -1,7 +1,7 @@
 """The pointwise part of a step as Triton kernels; imported by `_triton` alone, when they are first run.
 
-A program works on BLOCK consecutive elements of the R x H matrix that the step fills. Data is read into float32 and
-rounded to the nearest when it is stored. An argument that is None is known to the compiler, which leaves its reads out.
+A program works on BLOCK consecutive elements of the R x H matrix that the step fills. Data is read into float32, and
+`tl.store` rounds it to the nearest of its type. An argument that is None is known to the compiler, which leaves its reads out.
 Only what the interpreter knows as well is used.
 
 Shape letters: R rows, H hidden channels.
@@ -31,11 +31,6 @@ def _read(tensor, place, exists):
         return tl.full(place.shape, 0.0, tl.float32)
     else:
         return tl.load(tensor + place, exists, other=0.0).to(tl.float32)
-
-
-@triton.jit
-def _write(tensor, place, value, exists):
-    tl.store(tensor + place, value.to(tensor.dtype.element_ty), exists)
 
 
 @triton.jit
@@ -81,12 +76,12 @@ def lstm(gates, added, c_prev, peephole, h, c, elements, H: tl.constexpr, BLOCK:
     if peephole is not None:
         o += _read(peephole, channel + 2 * H, exists) * after
     o = _sigmoid(o)
-    _write(gates, gate, i, exists)
-    _write(gates, gate + H, f, exists)
-    _write(gates, gate + 2 * H, g, exists)
-    _write(gates, gate + 3 * H, o, exists)
-    _write(c, here, after, exists)
-    _write(h, here, o * _tanh(after), exists)
+    tl.store(gates + gate, i, exists)
+    tl.store(gates + gate + H, f, exists)
+    tl.store(gates + gate + 2 * H, g, exists)
+    tl.store(gates + gate + 3 * H, o, exists)
+    tl.store(c + here, after, exists)
+    tl.store(h + here, o * _tanh(after), exists)
 
 
 @triton.jit
@@ -96,7 +91,7 @@ def lstm_state(gates, c_prev, c, elements, H: tl.constexpr, BLOCK: tl.constexpr,
     i = _read(gates, gate, exists)
     f = _read(gates, gate + H, exists)
     g = _read(gates, gate + 2 * H, exists)
-    _write(c, here, i * g + f * _read(c_prev, here, exists), exists)
+    tl.store(c + here, i * g + f * _read(c_prev, here, exists), exists)
 
 
 @triton.jit
@@ -133,13 +128,13 @@ def lstm_backward(
     if peephole is not None:
         grad_before += grad_i * _read(peephole, channel, exists)
         grad_before += grad_f * _read(peephole, channel + H, exists)
-    _write(grad_gates, gate, grad_i, exists)
-    _write(grad_gates, gate + H, grad_f, exists)
-    _write(grad_gates, gate + 2 * H, grad_after * i * (1.0 - g * g), exists)
-    _write(grad_gates, gate + 3 * H, grad_o, exists)
-    _write(grad_c, here, grad_before, exists)
+    tl.store(grad_gates + gate, grad_i, exists)
+    tl.store(grad_gates + gate + H, grad_f, exists)
+    tl.store(grad_gates + gate + 2 * H, grad_after * i * (1.0 - g * g), exists)
+    tl.store(grad_gates + gate + 3 * H, grad_o, exists)
+    tl.store(grad_c + here, grad_before, exists)
     if h is not None:
-        _write(h, here, o * tanh_c, exists)
+        tl.store(h + here, o * tanh_c, exists)
 
 
 @triton.jit
@@ -151,11 +146,11 @@ def gru(gates, recurrent, h_prev, h, hidden_n, elements, H: tl.constexpr, BLOCK:
     z = _sigmoid(_read(gates, gate + H, exists) + _read(recurrent, gate + H, exists))
     n = _tanh(_read(gates, gate + 2 * H, exists) + r * to_n)
     after = n + z * (_read(h_prev, here, exists) - n)
-    _write(gates, gate, r, exists)
-    _write(gates, gate + H, z, exists)
-    _write(gates, gate + 2 * H, n, exists)
-    _write(hidden_n, here, to_n, exists)
-    _write(h, here, after, exists)
+    tl.store(gates + gate, r, exists)
+    tl.store(gates + gate + H, z, exists)
+    tl.store(gates + gate + 2 * H, n, exists)
+    tl.store(hidden_n + here, to_n, exists)
+    tl.store(h + here, after, exists)
 
 
 @triton.jit
@@ -182,10 +177,10 @@ def gru_backward(
     grad_n = grad * (1.0 - z) * (1.0 - n * n)
     grad_z = grad * (_read(h_prev, here, exists) - n) * z * (1.0 - z)
     grad_r = grad_n * _read(hidden_n, here, exists) * r * (1.0 - r)
-    _write(grad_gates, gate, grad_r, exists)
-    _write(grad_gates, gate + H, grad_z, exists)
-    _write(grad_gates, gate + 2 * H, grad_n, exists)
-    _write(grad_recurrent, gate, grad_r, exists)
-    _write(grad_recurrent, gate + H, grad_z, exists)
-    _write(grad_recurrent, gate + 2 * H, grad_n * r, exists)
-    _write(carried, here, grad * z, exists)
+    tl.store(grad_gates + gate, grad_r, exists)
+    tl.store(grad_gates + gate + H, grad_z, exists)
+    tl.store(grad_gates + gate + 2 * H, grad_n, exists)
+    tl.store(grad_recurrent + gate, grad_r, exists)
+    tl.store(grad_recurrent + gate + H, grad_z, exists)
+    tl.store(grad_recurrent + gate + 2 * H, grad_n * r, exists)
+    tl.store(carried + here, grad * z, exists)

@@ -116,7 +116,9 @@ class RecurrentLayer(RecurrentModule):
         differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
         resized = not all(spec.input.keeps_size() for spec in specs)
         self._states = StateForm(self._specs, directions, self.num_layers > 1 and (differ or resized))
-        self._operator = fused_operator(self._specs, self._directions, self.dropout) if input_size else None
+        self._operator = (
+            fused_operator(self._specs, self._directions, self.dropout) if input_size and not checkpoint else None
+        )
         parameters = self._signature.parameters
         self._shown = {
             name: value

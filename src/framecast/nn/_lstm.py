@@ -81,6 +81,8 @@ class ConvLSTM2d(RecurrentLayer):
         recurrent_dropout: dropout of the h that enters the recurrent convolution, one mask for the whole sequence.
         zoneout: probability, or a pair for (h, c), that an element keeps its old value.
         forget_bias: initial bias of the forget gate.
+        checkpoint: True to hold only input and states for the backward and compute the gates once more there; a
+            number k to hold the states of every k-th step and compute all between once more.
         device: device of the parameters.
         dtype: type of the parameters.
 

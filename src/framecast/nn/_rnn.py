@@ -40,6 +40,7 @@ class _RNNLayer(RecurrentLayer):
         norm: str | None = None,
         recurrent_dropout: float = 0.0,
         zoneout: float | tuple[float, float] = 0.0,
+        checkpoint: bool | int = False,
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:

@@ -1,0 +1,319 @@
+"""The sequence pass against the reference: every cell, rank, batch form and option it takes, with poisoned memory."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from framecast import functional, kernels, nn
+from framecast.kernels import _native, _pointwise, _table
+
+SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
+CELLS = {
+    "RNN": ("RNN", {}),
+    "RNN relu": ("RNN", {"nonlinearity": "relu"}),
+    "LSTM": ("LSTM", {}),
+    "LSTM peephole": ("LSTM", {"peephole": "channel"}),
+    "GRU": ("GRU", {}),
+    "GRU before": ("GRU", {"reset_after": False}),
+}
+SPACES = {
+    "plain": {},
+    "groups": {"groups": 2},
+    "stride": {"stride": 2},
+    "even kernel": {"kernel_size": 2},
+    "valid": {"kernel_size": 2, "padding": "valid", "recurrent_kernel_size": 3},
+    "dilation": {"recurrent_dilation": 2, "bias": False},
+}
+
+
+@pytest.fixture(autouse=True)
+def _poisoned_memory():
+    """New memory is full of NaN."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def steps(request, monkeypatch):
+    """The pointwise steps in C where there is a compiler, and in plain PyTorch."""
+    if request.param == "plain":
+        monkeypatch.setattr(_table, "_native", _pointwise)
+    elif _native.why_not():
+        pytest.skip(_native.why_not())
+
+
+def build(cell, axes, dtype=torch.float64, hidden=4, **options):
+    name, own = CELLS[cell]
+    layer = getattr(nn, f"Conv{name}{axes}d" if axes else name)(4, hidden, dtype=dtype, **own, **options)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return layer
+
+
+def flat(states):
+    return list(states) if isinstance(states, tuple) else [states]
+
+
+def states_for(layer, x, **call):
+    with kernels.use("reference"), torch.no_grad():
+        _, final = layer(x, **call)
+    made = [torch.randn_like(s.contiguous()) for s in flat(final)]
+    return tuple(made) if isinstance(final, tuple) else made[0]
+
+
+def everything(layer, x, hx=None, kernel="sequence", ran="sequence", **call):
+    """Output, final states, and the gradients of input, states and parameters, of a loss that weighs all unequally."""
+    inputs = [x.clone().requires_grad_(), *([s.clone().requires_grad_() for s in flat(hx)] if hx is not None else [])]
+    given = None if hx is None else (tuple(inputs[1:]) if isinstance(hx, tuple) else inputs[1])
+    with kernels.use(kernel), _table.recording() as choices:
+        output, final = layer(inputs[0], given, **call)
+    assert {choice.kernel for choice in choices} == {ran if kernel != "reference" else "reference"}
+    results = [output, *flat(final)]
+    generator = torch.Generator(device="cpu").manual_seed(1)
+    loss = sum(
+        (r * torch.randn(r.shape, generator=generator, dtype=r.dtype, device="cpu").to(r)).sum() for r in results
+    )
+    return [*results, *torch.autograd.grad(loss, [*inputs, *layer.parameters()])]
+
+
+def assert_same(found, expected, tolerance):
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == theirs.dtype
+        error = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-3)
+        assert error < tolerance, (float(error), tuple(theirs.shape))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("with_state", [False, True])
+@pytest.mark.parametrize("axes", [0, 1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_and_rank(cell, axes, with_state, dtype, tolerance, steps):
+    layer = build(cell, axes, dtype, bidirectional=True)
+    x = torch.randn(5, 3, 4, *SIZES[axes], dtype=dtype)
+    hx = states_for(layer, x) if with_state else None
+    assert_same(everything(layer, x, hx), everything(layer, x, hx, "reference"), tolerance)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("axes", [0, 1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_form_of_convolution(cell, axes, space):
+    if axes == 0 and space not in ("plain", "groups"):
+        pytest.skip("a dense layer has no such option")
+    layer = build(cell, axes, **SPACES[space])
+    x = torch.randn(3, 2, 4, *SIZES[axes], dtype=torch.float64)
+    hx = states_for(layer, x)
+    assert_same(everything(layer, x, hx), everything(layer, x, hx, "reference"), 1e-12)
+
+
+@pytest.mark.parametrize("lengths", [[4, 2, 0, 3], [4, 4, 4, 4], [1, 4, 1, 4], [2, 1, 1, 1]])
+@pytest.mark.parametrize("with_state", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_unequal_lengths(cell, with_state, lengths):
+    layer = build(cell, 2, bidirectional=True)
+    x = torch.randn(4, 4, 4, 5, 4, dtype=torch.float64)
+    hx = states_for(layer, x) if with_state else None
+    found, expected = (everything(layer, x, hx, kernel, lengths=lengths) for kernel in ("sequence", "reference"))
+    assert_same(found, expected, 1e-12)
+    if 0 not in lengths:
+        packed = pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
+        with kernels.use("sequence"):
+            output, final = layer(packed, hx)
+        torch.testing.assert_close(flat(final), expected[1 : 1 + len(flat(final))], rtol=1e-12, atol=1e-12)
+        with kernels.use("reference"):
+            torch.testing.assert_close(output.data, layer(packed, hx)[0].data, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_without_input_and_with_one_frame_for_all_steps(cell):
+    name, own = CELLS[cell]
+    layer = getattr(nn, f"Conv{name}2d")(0, 4, dtype=torch.float64, **own)
+    state = torch.randn(1, 2, 4, 5, 3, dtype=torch.float64)
+    hx = (state, 2 * state) if name == "LSTM" else state
+    with kernels.use("reference"):
+        expected = layer(None, hx, steps=4)
+    with kernels.use("sequence"):
+        torch.testing.assert_close(layer(None, hx, steps=4), expected, rtol=1e-12, atol=1e-12)
+    layer = build(cell, 2)
+    x = torch.randn(2, 4, 5, 3, dtype=torch.float64).expand(4, 2, 4, 5, 3)
+    assert_same(everything(layer, x), everything(layer, x, None, "reference"), 1e-12)
+
+
+@pytest.mark.parametrize("wanted", [("output",), ("h_n",), ("c_n",), ("h_n", "c_n")])
+def test_a_loss_of_some_results_only(wanted):
+    layer = build("LSTM", 2)
+    x = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    found = []
+    for kernel in ("sequence", "reference"):
+        with kernels.use(kernel):
+            output, (h_n, c_n) = layer(x)
+        results = {"output": output, "h_n": h_n, "c_n": c_n}
+        loss = sum(results[name].square().sum() for name in wanted)
+        found.append(torch.autograd.grad(loss, list(layer.parameters())))
+    assert_same(*found, 1e-12)
+
+
+@pytest.mark.parametrize("frozen", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "weight_ch_l0"])
+def test_a_frozen_parameter(frozen):
+    layer = build("LSTM peephole", 2)
+    getattr(layer, frozen).requires_grad_(False)
+    x = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    found = []
+    for kernel in ("sequence", "reference"):
+        layer.zero_grad()
+        with kernels.use(kernel):
+            layer(x)[0].square().sum().backward()
+        assert getattr(layer, frozen).grad is None
+        found.append([p.grad for p in layer.parameters() if p.grad is not None])
+    assert_same(*found, 1e-12)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True, 1, 2, 3, 7])
+@pytest.mark.parametrize("cell", CELLS)
+def test_checkpoints_change_no_number(cell, checkpoint):
+    layer = build(cell, 2, bidirectional=True, checkpoint=checkpoint)
+    plain = build(cell, 2, bidirectional=True)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(5, 3, 4, 5, 4, dtype=torch.float64)
+    hx = states_for(plain, x)
+    for call in ({}, {"lengths": [5, 2, 3]}):
+        expected = everything(plain, x, hx, "reference", **call)
+        assert_same(everything(layer, x, hx, **call), expected, 1e-12)
+        assert_same(everything(layer, x, hx, "reference", **call), expected, 1e-12)
+
+
+@pytest.mark.parametrize("checkpoint", [True, 2])
+def test_checkpoints_draw_the_same_masks(checkpoint):
+    options = {"recurrent_dropout": 0.5, "zoneout": (0.3, 0.2)}
+    layer, plain = build("LSTM", 2, checkpoint=checkpoint, **options), build("LSTM", 2, **options)
+    plain.load_state_dict(layer.state_dict())
+    x, found = torch.randn(5, 2, 4, 5, 4, dtype=torch.float64), []
+    for each in (layer, plain):
+        torch.manual_seed(7)
+        output, _ = each(x)
+        found.append([output, *torch.autograd.grad(output.square().sum(), list(each.parameters()))])
+    assert_same(*found, 1e-12)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True, 2])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_second_backward_of_the_same_graph(cell, checkpoint):
+    layer = build(cell, 2, checkpoint=checkpoint)
+    loss = layer(torch.randn(4, 2, 4, 5, 4, dtype=torch.float64))[0].square().sum()
+    parameters = list(layer.parameters())
+    first = torch.autograd.grad(loss, parameters, retain_graph=True)
+    assert_same(torch.autograd.grad(loss, parameters), first, 1e-14)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_derivatives_of_both_orders(cell, checkpoint):
+    layer = build(cell, 2, hidden=2, checkpoint=checkpoint)
+    x = torch.randn(3, 1, 4, 3, 2, dtype=torch.float64, requires_grad=True)
+    hx = states_for(layer, x.detach())
+    inputs = [x, *(s.requires_grad_() for s in flat(hx)), *layer.parameters()]
+    names = [name for name, _ in layer.named_parameters()]
+
+    def function(x, *rest):
+        given = rest[: len(flat(hx))]
+        parameters = dict(zip(names, rest[len(given) :], strict=True))
+        output, final = torch.func.functional_call(layer, parameters, (x, given if len(given) > 1 else given[0]))
+        return output, *flat(final)
+
+    with kernels.use("sequence"):
+        assert gradcheck(function, inputs, fast_mode=True, check_batched_grad=not checkpoint)
+        assert gradgradcheck(function, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("value", [1e4, -1e4, torch.inf, -torch.inf, torch.nan])
+@pytest.mark.parametrize("cell", CELLS)
+def test_extreme_gates_give_what_the_reference_gives(cell, value, steps):
+    layer = build(cell, 2, torch.float32)
+    x = torch.randn(3, 2, 4, 5, 4)
+    x[1, 0, 2, 3, 1] = value
+    found = []
+    for kernel in ("sequence", "reference"):
+        with kernels.use(kernel):
+            output, final = layer(x)
+        gradients = torch.autograd.grad(output.sum() + sum(s.sum() for s in flat(final)), list(layer.parameters()))
+        found.append([output, *flat(final), *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("form", ["module", "autocast"])
+@pytest.mark.parametrize("axes", [0, 1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_bfloat16_is_as_near_to_float32_as_the_reference(cell, axes, form):
+    """On the average of a few layers, and not for gradients of relu, which jump."""
+    squares = {"sequence": {}, "reference": {}}
+    for seed in range(4):
+        torch.manual_seed(seed)
+        wide = build(cell, axes, torch.float32, hidden=16)
+        x = torch.randn(6, 4, 4, *SIZES[axes])
+        exact = everything(wide, x, None, "reference")
+        layer = build(cell, axes, torch.bfloat16, hidden=16) if form == "module" else wide
+        layer.load_state_dict(wide.state_dict())
+        for kernel, found in squares.items():
+            with torch.autocast("cpu", torch.bfloat16, enabled=form == "autocast"):
+                results = everything(layer, x.to(next(layer.parameters()).dtype), None, kernel)
+            assert results[0].dtype == torch.bfloat16
+            for k, (r, e) in enumerate(zip(results, exact, strict=True)):
+                found[k] = found.get(k, 0) + float(((r.float() - e).norm() / e.norm()).detach() ** 2)
+    for k in [0, 1] if cell == "RNN relu" else squares["sequence"]:
+        assert squares["sequence"][k] <= 1.5**2 * squares["reference"][k], k
+
+
+def test_types_of_states_under_autocast():
+    layer = build("LSTM", 2, torch.float32)
+    x, found = torch.randn(3, 2, 4, 5, 4), {}
+    for kernel in ("sequence", "reference"):
+        with kernels.use(kernel), torch.autocast("cpu", torch.bfloat16):
+            output, (h_n, c_n) = layer(x)
+            again = layer(x, (h_n, c_n))
+        found[kernel] = [t.dtype for t in (output, h_n, c_n, again[0], *again[1])]
+    assert found["sequence"] == found["reference"]
+
+
+def test_results_can_be_written_into():
+    layer = build("LSTM", 2)
+    output, (h_n, c_n) = layer(torch.randn(3, 2, 4, 5, 4, dtype=torch.float64))
+    loss = output.relu_().sum() + h_n.mul_(2).sum() + c_n.add_(1).sum()
+    loss.backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
+
+
+def test_gradients_of_functions_of_weights_are_let_through():
+    """As with weight normalisation, where the weight is itself computed."""
+    layer = build("GRU", 2)
+    torch.nn.utils.parametrizations.weight_norm(layer, "weight_hh_l0")
+    x, found = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64), []
+    for kernel in ("sequence", "reference"):
+        with kernels.use(kernel):
+            found.append(torch.autograd.grad(layer(x)[0].square().sum(), list(layer.parameters())))
+    assert_same(*found, 1e-12)
+
+
+def test_the_fault_that_this_would_show(monkeypatch):
+    """A wrong pointwise step is seen."""
+    right = _pointwise.lstm_backward
+
+    def wrong(gates, c_prev, c, grad_h, added, grad_c, *rest):
+        right(gates, c_prev, c, grad_h, None, grad_c, *rest)
+
+    monkeypatch.setattr(_native, "lstm_backward", wrong)
+    layer = build("LSTM", 2)
+    x = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    with pytest.raises(AssertionError):
+        assert_same(everything(layer, x), everything(layer, x, None, "reference"), 1e-6)
+
+
+def test_the_reference_of_this_test_is_the_functional_one():
+    layer = build("LSTM", 2)
+    x = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    zero = torch.zeros(2, 4, 5, 4, dtype=torch.float64)
+    expected, _ = functional.lstm(x, (zero, zero), layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0)
+    with kernels.use("sequence"):
+        torch.testing.assert_close(layer(x)[0], expected, rtol=1e-12, atol=1e-12)

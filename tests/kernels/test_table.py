@@ -1,0 +1,136 @@
+"""Which kernel is chosen, and what is said of it."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from framecast import kernels, nn
+from framecast.kernels._table import KERNELS
+
+
+def frames(channels=2, dtype=torch.float32):
+    return torch.randn(3, 1, channels, 5, 4, dtype=dtype)
+
+
+def chosen(layer, x, hx=None):
+    return [choice.kernel for choice in kernels.explain(layer, x, hx).choices]
+
+
+def reason(layer, x, kernel="sequence"):
+    return dict(kernels.explain(layer, x).choices[0].refused)[kernel]
+
+
+def test_the_sequence_pass_is_chosen_on_a_cpu():
+    layer = nn.ConvLSTM2d(2, 3, 2, bidirectional=True)
+    assert chosen(layer, frames()) == ["sequence"] * 4
+
+
+@pytest.mark.parametrize("kernel", ["reference", "sequence"])
+def test_use_asks_for_a_kernel(kernel):
+    layer = nn.ConvGRU2d(2, 3)
+    with kernels.use(kernel):
+        assert kernels.wanted() == kernel
+        assert chosen(layer, frames()) == [kernel]
+        with kernels.use("auto"):
+            assert chosen(layer, frames()) == ["sequence"]
+        assert kernels.wanted() == kernel
+    assert kernels.wanted() == "auto"
+
+
+def test_a_kernel_that_cannot_take_a_call_leaves_it_to_the_reference():
+    layer = nn.ConvGRU2d(2, 3, norm="group")
+    with kernels.use("sequence"):
+        assert chosen(layer, frames()) == ["reference"]
+
+
+def test_the_environment_asks_for_a_kernel(monkeypatch):
+    monkeypatch.setenv("FRAMECAST_KERNEL", "reference")
+    layer = nn.ConvGRU2d(2, 3)
+    assert chosen(layer, frames()) == ["reference"]
+    with kernels.use("sequence"):
+        assert chosen(layer, frames()) == ["sequence"]
+    monkeypatch.setenv("FRAMECAST_KERNEL", "")
+    assert chosen(layer, frames()) == ["sequence"]
+
+
+def test_an_unknown_kernel(monkeypatch):
+    with (
+        pytest.raises(ValueError, match=r"`kernel` must be one of .*'sequence'.*'auto', got 'fast'"),
+        kernels.use("fast"),
+    ):
+        pass
+    monkeypatch.setenv("FRAMECAST_KERNEL", "fast")
+    with pytest.raises(ValueError, match=r"`FRAMECAST_KERNEL` must be one of .*, got 'fast'"):
+        nn.ConvGRU2d(2, 3)(frames())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"norm": "group"}, "`norm`"),
+        ({"peephole": "pixel", "spatial_size": (5, 4)}, "`peephole` is 'pixel'"),
+        ({"peephole": "conv"}, "`peephole` is 'conv'"),
+        ({"proj_size": 2}, "`proj_size` is 2"),
+        ({"zoneout": 0.1}, "`zoneout`"),
+        ({"recurrent_dropout": 0.1}, "recurrent dropout"),
+        ({"activation": "relu"}, "activations of LSTMStep"),
+        ({"padding_mode": "circular"}, "`padding_mode` is 'circular'"),
+        ({"dtype": torch.float16}, "torch.float16"),
+    ],
+)
+def test_what_the_sequence_pass_leaves_to_the_reference(options, words):
+    layer = nn.ConvLSTM2d(2, 3, **options)
+    assert words in reason(layer, frames(dtype=options.get("dtype", torch.float32)))
+    assert chosen(layer, frames(dtype=options.get("dtype", torch.float32))) == ["reference"]
+
+
+def test_an_empty_batch_goes_to_the_reference():
+    assert "empty" in reason(nn.ConvLSTM2d(2, 3), torch.randn(3, 0, 2, 5, 4))
+
+
+def test_transforms_go_to_the_reference():
+    layer = nn.ConvLSTM2d(2, 3)
+    seen = []
+
+    def function(x):
+        seen.extend(chosen(layer, x))
+        return layer(x)[0]
+
+    torch.func.vmap(function)(torch.stack([frames(), frames()]))
+    assert set(seen) == {"reference"}
+
+
+def test_dense_layers_run_by_the_fused_operator():
+    layer, x = nn.LSTM(2, 3), torch.randn(3, 1, 2)
+    assert chosen(layer, x) == ["torch"]
+    with kernels.use("sequence"):
+        assert chosen(layer, x) == ["sequence"]
+    with kernels.use("reference"):
+        assert chosen(layer, x) == ["reference"]
+    assert chosen(nn.LSTM(2, 3, checkpoint=True), x) == ["sequence"]
+
+
+def test_an_explanation_reads_well():
+    text = str(kernels.explain(nn.ConvLSTM2d(2, 3, 2), frames()))
+    lines = text.splitlines()
+    assert lines[0] == "asked for: auto"
+    assert lines[1].startswith("sequence: runs 2 passes")
+    assert lines[2].startswith("  triton: ")
+    assert "plain PyTorch" in lines[3]
+
+
+def test_nothing_to_explain():
+    with pytest.raises(ValueError, match=r"`layer` .Conv2d. ran no recurrent layer"):
+        kernels.explain(torch.nn.Conv2d(2, 3, 3), frames()[0])
+
+
+def test_kernels_need_torch_alone():
+    code = (
+        "import sys; sys.modules['triton'] = None; import torch; from framecast import nn, kernels;"
+        "print(kernels.explain(nn.ConvLSTM2d(1, 2), torch.randn(2, 1, 1, 4, 4)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert "sequence: runs" in done.stdout
+    assert list(KERNELS) == ["triton", "sequence", "reference"]
