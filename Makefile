@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # Idle threads sleep instead of spinning: on a busy machine two spinning pools slow each other down many times.
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: demo test check mutants setup clean
+.PHONY: demo test check bench mutants setup clean
 
 demo: setup  ## train, test and report in a few minutes
 	$(BIN)/framecast demo forecast
@@ -17,6 +17,9 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup  ## speed and memory beside the textbook loop, other libraries and the convolutions alone
+	$(BIN)/python -m benchmarks --parts layers growth dense training --output docs/results
 
 mutants: setup  ## plant faults in the layers; every one must be caught by their tests
 	$(BIN)/python tools/mutants.py

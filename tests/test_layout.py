@@ -11,11 +11,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "framecast"
 # Room: what it may import beside the standard library, `framecast._extras` and itself.
 RULES = {
     "functional": {"torch"},
-    "kernels": {"torch", "functional"},
+    "kernels": {"torch", "functional", "triton"},
     "nn": {"torch", "functional", "kernels"},
     "losses": {"torch"},
     "models": {"torch", "nn"},
-    "metrics": {"torch", "torchmetrics"},
+    "metrics": {"numpy", "torch", "torchmetrics", "sklearn"},
     "data": {"numpy", "torch", "lightning", "sklearn", "PIL", "av", "pysteps", "xarray"},
     "tasks": {"torch", "lightning", "models", "losses", "metrics"},
     "report": {"numpy", "PIL", "yaml", "metrics", "matplotlib", "jinja2"},

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/nn", "tests/functional")
+TESTS = ("tests/nn", "tests/functional", "tests/kernels/test_passes.py")
 
 
 class Fault(NamedTuple):
@@ -34,9 +34,114 @@ EQUATIONS, PARITY, LAYERS = "nn/test_equations.py", "nn/test_torch_parity.py", "
 PROPERTIES, WRONG, PROJECTION = "nn/test_properties.py", "nn/test_wrong_calls.py", "functional/test_projection.py"
 STEPS, PASS, LOOP = "functional/_steps.py", "functional/_layer.py", "functional/_loop.py"
 SPACE, BASE, LAYER = "functional/_projection.py", "nn/_base.py", "nn/_layer.py"
+PASSES, KERNEL, PLAN = "kernels/test_passes.py", "kernels/_passes.py", "kernels/_plan.py"
+CONVOLUTION, NODE, CHOICE = "kernels/_convolution.py", "kernels/_sequence.py", "kernels/_pass.py"
+POINTWISE = "kernels/_pointwise.py"
 STATES, SEQUENCE, OPTIONS = "nn/_states.py", "nn/_sequence.py", "nn/_options.py"
 
 FAULTS = [
+    # the kernels
+    Fault(
+        "kernel: first recurrent part left out though there is a state",
+        PLAN,
+        "if self.plan.zero_state else",
+        "if True else",
+        PASSES,
+    ),
+    Fault(
+        "kernel: an ended sequence's state is another's",
+        PLAN,
+        "parts.append(value[end:])",
+        "parts.append(value[: len(value) - end])",
+        PASSES,
+    ),
+    Fault(
+        "kernel: weight gradient misses the first step",
+        PLAN,
+        "if not plan.zero_state:\n                found.append",
+        "if False:\n                found.append",
+        PASSES,
+    ),
+    Fault(
+        "kernel: weight gradient pairs the wrong steps",
+        PLAN,
+        "early if plan.reverse else late))",
+        "late if plan.reverse else early))",
+        PASSES,
+    ),
+    Fault(
+        "kernel: gradient of a final state lost at the end of a sequence",
+        PLAN,
+        "if zero else self.value.clone()",
+        "if True else self.value.clone()",
+        PASSES,
+    ),
+    Fault(
+        "kernel: gradient of the final cell state lost",
+        KERNEL,
+        "if grad_finals[1] is None else grad_finals[1].clone()",
+        "if True else grad_finals[1].clone()",
+        PASSES,
+    ),
+    Fault(
+        "kernel: no gradient to the step before",
+        KERNEL,
+        "grad_h.give(matrix(self.hidden.input_gradient(plan.frames(rows[t]))))",
+        "pass",
+        PASSES,
+    ),
+    Fault(
+        "kernel: peepholes of i and f see nothing",
+        KERNEL,
+        "if c_prev is not None:\n        total[0]",
+        "if False:\n        total[0]",
+        PASSES,
+    ),
+    Fault("kernel: GRU's carried gradient lost", KERNEL, "carried += grad_h.value", "pass", PASSES),
+    Fault(
+        "kernel: turned kernel not turned",
+        CONVOLUTION,
+        "self.weight.transpose(0, 1).flip(2, 3)",
+        "self.weight.transpose(0, 1)",
+        PASSES,
+    ),
+    Fault(
+        "kernel: groups mix gates in the weight's gradient",
+        CONVOLUTION,
+        "return swap_channels(self.inner.weight_gradient(h, grad), 0, self.groups, self.gates)",
+        "return self.inner.weight_gradient(h, grad)",
+        PASSES,
+    ),
+    Fault(
+        "kernel: overwritten gates are taken for gates",
+        NODE,
+        'ctx.spent = plan.keep == "gates"',
+        "ctx.spent = False",
+        PASSES,
+    ),
+    Fault(
+        "kernel: second derivatives lose the projection of the input",
+        NODE,
+        "sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])\n        # New",
+        "sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0]).detach()\n        # New",
+        PASSES,
+    ),
+    Fault("kernel: cell state's backward forgets the forget gate", POINTWISE, "    grad_c.mul_(f)\n", "", PASSES),
+    Fault(
+        "kernel: reset before, not through r",
+        POINTWISE,
+        "carried.addcmul_(grad_reset_h.to(carried.dtype), r)",
+        "pass",
+        PASSES,
+    ),
+    Fault("checkpoint: masks drawn anew", CHOICE, "if call.training and call.mask is None:", "if False:", PASSES),
+    Fault(
+        "checkpoint: every segment starts from zero",
+        CHOICE,
+        "zero_state=call.zero_state and k == first",
+        "zero_state=call.zero_state",
+        PASSES,
+    ),
     # the equations
     Fault("LSTM: gates i and f swapped", STEPS, "i, f, g, o = maps", "f, i, g, o = maps", PARITY),
     Fault("LSTM: gates g and o swapped", STEPS, "i, f, g, o = maps", "i, f, o, g = maps", PARITY),
@@ -137,8 +242,8 @@ FAULTS = [
     Fault(
         "recurrent dropout: in evaluation too",
         PASS,
-        "if training and spec.recurrent_dropout > 0:",
-        "if spec.recurrent_dropout > 0:",
+        "if training and mask is None:",
+        "if mask is None:",
         EQUATIONS,
     ),
     Fault(
@@ -381,7 +486,12 @@ def run_tests(source: Path, tests: list[str]) -> tuple[int, str]:
 def environment(source: Path) -> dict[str, str]:
     """Environment in which Python imports the package from ``source``."""
     # Without bytecode: a file changed twice within a second and of equal length would be taken for the same.
-    return os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return os.environ | {
+        "PYTHONPATH": str(source),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "FRAMECAST_KERNEL": "reference",  # in which most faults are planted; tests of kernels ask for theirs
+    }
 
 
 def copy_source(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from framecast import functional
 from framecast.functional import LayerSpec, State, Weights
 
 from . import _native, _triton
+from ._graphs import Graphs, Tensors
 from ._passes import PASSES
 from ._sequence import sequence_pass
 from ._transforms import transformed
@@ -26,6 +27,7 @@ from ._transforms import transformed
 AUTO = "auto"
 _VARIABLE = "FRAMECAST_KERNEL"
 _TYPES = {"cpu": (torch.float32, torch.float64, torch.bfloat16)}
+_GRAPHS = Graphs()
 _CUDA_TYPES = (*_TYPES["cpu"], torch.float16)
 
 
@@ -135,7 +137,18 @@ def _triton_refuses(call: Call) -> str | None:
 
 
 def _run_triton(call: Call) -> tuple[Tensor, State]:
-    return _sequence_with(call, _triton)
+    if not _graphed.get() or torch.is_grad_enabled():
+        return _sequence_with(call, _triton)
+
+    def run(inputs: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
+        data, *state = inputs
+        given = replace(call, data=data, state=tuple(s for s in state if s is not None), weights=Weights(*weights))
+        output, final = _sequence_with(given, _triton)
+        return output, *final
+
+    name = (call.spec, tuple(call.batch_sizes), call.reverse, call.zero_state)
+    output, *final = _GRAPHS(run, name, (call.data, *call.state), call.weights)
+    return output, tuple(final)
 
 
 def _sequence_with(call: Call, steps: object) -> tuple[Tensor, State]:
@@ -173,6 +186,7 @@ class Choice:
 
 
 _wanted: ContextVar[str | None] = ContextVar("framecast_kernel", default=None)
+_graphed: ContextVar[bool] = ContextVar("framecast_graphs", default=False)
 _record: ContextVar[list[Choice] | None] = ContextVar("framecast_choices", default=None)
 
 
@@ -182,13 +196,15 @@ def wanted() -> str:
 
 
 @contextmanager
-def use(kernel: str) -> Iterator[None]:
+def use(kernel: str, *, graphs: bool = False) -> Iterator[None]:
     """Run layers with one kernel; what it cannot take goes to the reference.
 
     The environment variable ``FRAMECAST_KERNEL`` does the same for a whole program.
 
     Args:
         kernel: ``"reference"``, ``"sequence"``, ``"triton"``, or ``"auto"`` for the first that can take a call.
+        graphs: replay Triton's passes over small frames from CUDA graphs, where no gradient is recorded. Parameters
+            are read where they are; inputs and outputs are copied.
 
     Raises:
         ValueError: if there is no such kernel.
@@ -199,11 +215,12 @@ def use(kernel: str) -> Iterator[None]:
         >>> with kernels.use("reference"):
         ...     output, h_n = layer(torch.zeros(3, 1, 1, 8, 8))
     """
-    token = _wanted.set(_checked(kernel, "kernel"))
+    token, graphed = _wanted.set(_checked(kernel, "kernel")), _graphed.set(graphs)
     try:
         yield
     finally:
         _wanted.reset(token)
+        _graphed.reset(graphed)
 
 
 def choose(call: Call) -> Kernel:

@@ -1,8 +1,8 @@
 """The pointwise part of a step as Triton kernels; imported by `_triton` alone, when they are first run.
 
 A program works on BLOCK consecutive elements of the R x H matrix that the step fills. Data is read into float32, and
-`tl.store` rounds it to the nearest of its type. An argument that is None is known to the compiler, which leaves its reads out.
-Only what the interpreter knows as well is used.
+`tl.store` rounds it to the nearest of its type. An argument that is None is known to the compiler, which leaves its
+reads out. Only what the interpreter knows as well is used.
 
 Shape letters: R rows, H hidden channels.
 """
