@@ -108,6 +108,8 @@ static inline void read(float *const *x, const void *matrix, int adding, const C
     }
     for (long part = 0; part < parts; part++) {
         float *restrict to = x[part];
+        if (!to)
+            continue;
         if (adding && narrow_rows)
             EACH(parts, part, to[k] += widen(bf16[at]));
         else if (adding)
@@ -119,7 +121,7 @@ static inline void read(float *const *x, const void *matrix, int adding, const C
     }
 }
 
-/* The block of each of the matrix's parts; zeros of None. */
+/* The block of each of the matrix's parts, except those that have nowhere to go; zeros of None. */
 static inline void load(float *const *x, const void *matrix, const Call *call, Block b, long parts) {
     if (matrix)
         read(x, matrix, 0, call, b, parts);
@@ -205,7 +207,7 @@ static void lstm_state(const Call *call, Block b) {
     const void *gates = call->tensors[0];
     const float *restrict c_prev = state(call, b, 1);
     float *restrict c = state(call, b, 2);
-    float i[BLOCK], f[BLOCK], g[BLOCK], o[BLOCK], *all[] = {i, f, g, o};
+    float i[BLOCK], f[BLOCK], g[BLOCK], *all[] = {i, f, g, NULL};
 
     load(all, gates, call, b, 4);
     for (long k = 0; k < b.rows * b.width; k++)

@@ -9,8 +9,10 @@ Shape letters: T time, N batch, M rows of packed frames, C channels, H hidden ch
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,7 +50,7 @@ class FusedOperator:
         """Run the layers on ``frames``; ``reference`` does the same and can be differentiated without end."""
         assert frames.data is not None
         kept = [[name for name, value in w._asdict().items() if value is not None] for w in weights]
-        columns = [torch.stack(column) for column in zip(*states, strict=True)]
+        columns = [c[0].unsqueeze(0) if len(c) == 1 else torch.stack(c) for c in zip(*states, strict=True)]
         count = len(columns)
         flat = [getattr(w, name) for w, names in zip(weights, kept, strict=True) for name in names]
 
@@ -56,10 +58,10 @@ class FusedOperator:
             hx = rest[:count] if count > 1 else rest[0]
             common = (list(rest[count:]), self.bias, self.layers, self.dropout, training, self.directions == 2)
             sizes = frames.batch_sizes
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+            with _quiet() if data.is_cuda else nullcontext():
                 if sizes[-1] == frames.batch:
-                    output, *final = self.operator(data.unflatten(0, (len(sizes), frames.batch)), hx, *common, False)
+                    shape = (len(sizes), frames.batch, data.shape[1])
+                    output, *final = self.operator(data.view(shape), hx, *common, False)
                     return output.flatten(0, 1), *final
                 output, *final = self.operator(data, torch.tensor(sizes, device="cpu"), hx, *common)
             return output, *final
@@ -74,6 +76,13 @@ class FusedOperator:
         masked = training and self.dropout > 0
         output, *final = _call(fused, plain, masked, (frames.data, *columns, *flat))
         return output, list(zip(*(column.unbind(0) for column in final), strict=True))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        yield
 
 
 def fused_operator(specs: Sequence[LayerSpec], directions: int, dropout: float) -> FusedOperator | None:
@@ -98,46 +107,56 @@ def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], mask
     """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return fused(*tensors)
-    outputs: Tensors = _Fused.apply(fused, reference, masked, *tensors)
+    call = _Record(reference, torch.get_rng_state() if masked else None)
+    outputs = fused(*_Guard.apply(call, *tensors))
+    for k, output in enumerate(outputs):
+        if output.requires_grad:
+            output.register_hook(partial(call.gradients.__setitem__, k))
     return outputs
 
 
-class _Fused(torch.autograd.Function):
-    """A graph of the fused operator inside a node that knows how to be differentiated again."""
+@dataclass
+class _Record:
+    """What is known of a call when its gradients are asked for: those of its outputs, by their number."""
+
+    reference: Callable[..., Tensors]
+    random: Tensor | None
+    gradients: dict[int, Tensor] = field(default_factory=dict)
+
+
+class _Guard(torch.autograd.Function):
+    """Stands between a fused operator and its inputs: lets gradients pass, or makes differentiable ones."""
 
     @staticmethod
-    def forward(ctx: Any, fused: Any, reference: Any, masked: bool, *tensors: Tensor) -> Tensors:
-        ctx.reference, ctx.masked, ctx.random = reference, masked, torch.get_rng_state()
+    def forward(ctx: Any, call: _Record, *tensors: Tensor) -> Tensors:
+        ctx.call = call
         ctx.save_for_backward(*tensors)
-        with torch.enable_grad():
-            ctx.inputs = tuple(t.detach().requires_grad_(t.requires_grad) for t in tensors)
-            ctx.outputs = fused(*ctx.inputs)
-        return tuple(o.detach() for o in ctx.outputs)
+        ctx.set_materialize_grads(False)
+        return tuple(t.view_as(t) for t in tensors)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # someone will differentiate the result
-            if ctx.masked and ctx.saved_tensors[0].is_cuda:
-                raise RuntimeError(
-                    "a dense layer with dropout cannot be differentiated twice on CUDA: its masks are cuDNN's"
-                )
-            # New nodes: one input may have been made from another, and that path is not ours to follow.
-            inputs = tuple(t.view_as(t) for t in ctx.saved_tensors)
-            with torch.random.fork_rng(devices=[]):
-                torch.set_rng_state(ctx.random)  # the same dropout masks
-                outputs = ctx.reference(*inputs)
-        else:
-            inputs, outputs = ctx.inputs, ctx.outputs
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        arrived = dict(ctx.call.gradients)
+        ctx.call.gradients.clear()
+        if not torch.is_grad_enabled():
+            return None, *gradients
+        # Someone will differentiate the result, which the operator's own gradients may not allow.
+        random = ctx.call.random
+        if random is not None and ctx.saved_tensors[0].is_cuda:
+            raise RuntimeError(
+                "a dense layer with dropout cannot be differentiated twice on CUDA: its masks are cuDNN's"
+            )
+        # New nodes: one input may have been made from another, and that path is not ours to follow.
+        inputs = tuple(t.view_as(t) for t in ctx.saved_tensors)
+        with torch.random.fork_rng(devices=[]):
+            if random is not None:
+                torch.set_rng_state(random)  # the same dropout masks
+            outputs = ctx.call.reference(*inputs)
         wanted = [t for t in inputs if t.requires_grad]
-        pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+        pairs = [(outputs[k], g) for k, g in arrived.items() if outputs[k].requires_grad]
         found = iter(
             torch.autograd.grad(
-                [o for o, _ in pairs],
-                wanted,
-                [g for _, g in pairs],
-                create_graph=torch.is_grad_enabled(),
-                retain_graph=True,
-                allow_unused=True,
+                [o for o, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
             )
         )
-        return None, None, None, *(next(found) if t.requires_grad else None for t in inputs)
+        return None, *(next(found) if t.requires_grad else None for t in inputs)
