@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from framecast import kernels
 from framecast.functional import GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
 from framecast.kernels import transformed
 
@@ -43,6 +44,35 @@ class FusedOperator:
     directions: int
     dropout: float
     bias: bool
+
+    def padded(
+        self,
+        input: Tensor,
+        states: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        training: bool,
+        batch_first: bool,
+        reference: Callable[..., Tensors],
+    ) -> Tensors:
+        """Run the layers on a padded batch without lengths: the short way, for what is asked for most often.
+
+        Args:
+            input: ``(T, N, C)``, or ``(N, T, C)`` with ``batch_first``.
+            states: initial states, each ``(L*D, N, H)``.
+            weights: all parameters, as ``torch.nn.LSTM`` lists them.
+            training: draw dropout masks.
+            batch_first: the form of the input.
+            reference: ``reference(input, *states, *weights)`` gives the same, differentiable without end.
+        """
+        count = len(states)
+        options = (self.bias, self.layers, self.dropout, training, self.directions == 2, batch_first)
+
+        def fused(input: Tensor, *rest: Tensor) -> Tensors:
+            with _quiet() if input.is_cuda else nullcontext():
+                found: Tensors = self.operator(input, rest[:count] if count > 1 else rest[0], rest[count:], *options)
+            return found
+
+        return _call(fused, reference, training and self.dropout > 0, (input, *states, *weights), count > 1)
 
     def __call__(
         self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
@@ -74,7 +104,7 @@ class FusedOperator:
             return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
         masked = training and self.dropout > 0
-        output, *final = _call(fused, plain, masked, (frames.data, *columns, *flat))
+        output, *final = _call(fused, plain, masked, (frames.data, *columns, *flat), count > 1)
         return output, list(zip(*(column.unbind(0) for column in final), strict=True))
 
 
@@ -97,15 +127,24 @@ def fused_operator(specs: Sequence[LayerSpec], directions: int, dropout: float) 
     return FusedOperator(_OPERATORS[first.rule], len(specs), directions, dropout, bool(first.bias))
 
 
-def operator_takes(frames: Frames) -> bool:
-    """Whether torch's operators take these frames: they refuse autocast, torch.func, forward mode and compilation."""
+def operators_run() -> bool:
+    """Whether torch's operators can be used now: they refuse autocast, torch.func, forward mode and compilation."""
     autocast = torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")
-    return frames.is_plain() and not autocast and not transformed()
+    return not autocast and not transformed() and kernels.wanted() == "auto"
 
 
-def _call(fused: Callable[..., Tensors], reference: Callable[..., Tensors], masked: bool, tensors: Tensors) -> Tensors:
+def _call(
+    fused: Callable[..., Tensors],
+    reference: Callable[..., Tensors],
+    masked: bool,
+    tensors: Tensors,
+    fused_lstm: bool,
+) -> Tensors:
     """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+        return fused(*tensors)
+    # On a CPU only oneDNN's LSTM is more than a sum of differentiable parts.
+    if not tensors[0].is_cuda and not (fused_lstm and tensors[0].dtype != torch.float64):
         return fused(*tensors)
     call = _Record(reference, torch.get_rng_state() if masked else None)
     outputs = fused(*_Guard.apply(call, *tensors))

@@ -20,11 +20,12 @@ from framecast import kernels
 from framecast.functional import Activation, LayerSpec, State, Weights
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
-from ._fused import fused_operator, operator_takes
+from ._fused import fused_operator, operators_run
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
 from ._states import StateForm, check_spatial_size
 
+_FUSED = "the fused operator of torch.nn"
 _PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dilation", "recurrent_dilation")
 
 
@@ -120,6 +121,9 @@ class RecurrentLayer(RecurrentModule):
             fused_operator(self._specs, self._directions, self.dropout) if input_size and not checkpoint else None
         )
         parameters = self._signature.parameters
+        self._names = [
+            name + suffix for k, spec in enumerate(specs) for suffix in self._suffixes(k) for name in spec.shapes()
+        ]
         self._shown = {
             name: value
             for name, value in options.items()
@@ -190,14 +194,16 @@ class RecurrentLayer(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the layer.
         """
+        if self._is_short(input, hx, lengths, steps):
+            return self._run_short(input)
         if self.input_size == 0:
             frames, states, batched = self._without_input(input, hx, lengths, steps)
         else:
             frames, states, batched = self._with_input(input, hx, lengths, steps)
         weights = [self._weights(spec, suffix) for k, spec in enumerate(self._specs) for suffix in self._suffixes(k)]
         run = partial(self._run_layers, zero_state=hx is None)
-        if self._operator is not None and operator_takes(frames) and kernels.wanted() == "auto":
-            kernels.record("torch", "the fused operator of torch.nn")
+        if self._operator is not None and frames.is_plain() and operators_run():
+            kernels.record("torch", _FUSED)
             data, finals = self._operator(frames, states, weights, self.training, run)
         else:
             data, finals = run(frames, states, weights)
@@ -208,6 +214,39 @@ class RecurrentLayer(RecurrentModule):
         elif isinstance(result, Tensor) and self.batch_first:
             result = result.transpose(0, 1)
         return result, self._states.join(finals, batched)
+
+    def _is_short(self, *arguments: Any) -> bool:
+        """Whether torch's operator takes a call as it stands: a padded batch from zero states."""
+        x, *others = arguments
+        if self._operator is None or type(x) is not Tensor or any(other is not None for other in others):
+            return False
+        weight = self.weight_hh_l0
+        fits = x.dim() == 3 and x.shape[2] == self.input_size and x.numel() > 0
+        return fits and x.dtype == weight.dtype and x.device == weight.device and operators_run()
+
+    def _run_short(self, x: Tensor) -> tuple[Any, Any]:
+        """Run torch's operator from zero states."""
+        assert self._operator is not None
+        kernels.record("torch", _FUSED)
+        batch, count = x.shape[0 if self.batch_first else 1], self.num_layers * self._directions
+        states = [x.new_zeros(count, batch, channels) for channels in self._specs[0].state_channels]
+        weights = [getattr(self, name) for name in self._names]
+        output, *final = self._operator.padded(x, states, weights, self.training, self.batch_first, self._again)
+        return output, final[0] if len(final) == 1 else tuple(final)
+
+    def _again(self, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        """The results of :meth:`_run_short` without torch's operator, as a function of all tensors."""
+        count = self._specs[0].rule.states
+        frames, values = Frames.from_padded(x.transpose(0, 1) if self.batch_first else x), iter(rest[count:])
+        weights = [
+            Weights(**{name: next(values) for name in spec.shapes()}) for spec in self._specs for _ in self._suffixes(0)
+        ]
+        states = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
+        data, finals = self._run_layers(frames, states, weights, zero_state=False)
+        output = frames.to_output(data)
+        assert isinstance(output, Tensor)
+        output = output.transpose(0, 1) if self.batch_first else output
+        return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
     def _run_layers(
         self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], *, zero_state: bool
