@@ -1,4 +1,9 @@
-"""Networks for sequences of frames. A model returns predictions, never a loss."""
+"""Networks for sequences of frames and for pairs. A model returns predictions, never a loss."""
 
 from ._encoder_forecaster import EncoderForecaster as EncoderForecaster
+from ._encoders import ENCODERS as ENCODERS
+from ._encoders import ClipEncoder as ClipEncoder
+from ._encoders import ConvEncoder as ConvEncoder
+from ._encoders import LeNet as LeNet
 from ._rollout import Rollout as Rollout
+from ._siamese import Siamese as Siamese
