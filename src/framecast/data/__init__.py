@@ -1,16 +1,36 @@
-"""Data sets of frame sequences, reading and writing of frames, and the Lightning data modules."""
+"""Data sets of frame sequences, of images and pairs, reading and writing of frames, and the Lightning data modules."""
 
+from ._affine import Affine as Affine
 from ._augment import Augment as Augment
+from ._clips import MovingDigitClips as MovingDigitClips
 from ._digits import load_digits as load_digits
 from ._frame_sequences import FrameSequences as FrameSequences
 from ._idx import download_mnist as download_mnist
 from ._idx import read_idx as read_idx
+from ._image_folder import read_image as read_image
+from ._image_folder import read_image_folder as read_image_folder
+from ._image_folder import read_images as read_images
+from ._image_folder import split_image_folder as split_image_folder
+from ._labelled import LabelledImages as LabelledImages
+from ._labelled import load_digit_images as load_digit_images
 from ._loader import EpochSampler as EpochSampler
 from ._loader import FramesDataModule as FramesDataModule
+from ._match_data import MatchData as MatchData
+from ._match_digits import ClipPairsData as ClipPairsData
+from ._match_digits import DigitPairsData as DigitPairsData
+from ._match_images import ImageFolderData as ImageFolderData
+from ._match_images import OmniglotData as OmniglotData
 from ._modules import FrameData as FrameData
 from ._modules import MovingMNISTData as MovingMNISTData
 from ._moving_mnist import MovingMNIST as MovingMNIST
 from ._moving_mnist import MovingMNISTTest as MovingMNISTTest
+from ._omniglot import load_omniglot as load_omniglot
+from ._omniglot import with_rotations as with_rotations
+from ._pair_list import PairList as PairList
+from ._pair_list import read_pair_list as read_pair_list
+from ._pairs import Pairs as Pairs
+from ._pairs import images_to_pairs as images_to_pairs
+from ._pairs import pairs_to_images as pairs_to_images
 from ._reading import Recording as Recording
 from ._reading import block_mean as block_mean
 from ._reading import read_recording as read_recording

@@ -23,9 +23,9 @@ def height_and_width(name: str, size: int | tuple[int, int]) -> tuple[int, int]:
     return pair
 
 
-def list_index(index: int, length: int) -> int:
+def list_index(index: int, length: int, items: str = "sequences") -> int:
     """Return the index counted from the start, as a list does; ``IndexError`` if it is out of range."""
     position = operator.index(index)
     if not -length <= position < length:
-        raise IndexError(f"index {position} is out of range for {length} sequences")
+        raise IndexError(f"index {position} is out of range for {length} {items}")
     return position % length

@@ -101,7 +101,7 @@ class FramesDataModule(pl.LightningDataModule):
     """Base of the data modules: loaders over three data sets, and exact resumption of training.
 
     A subclass's ``setup`` sets ``train_set``, ``val_set``, ``test_set`` (whose items are dicts of tensors),
-    ``augment`` (None, or a function of a sample and a key) and ``scale``.
+    ``augment`` (None, or a function of a sample and a key) and ``scale``; ``items`` names the items in messages.
 
     Args:
         batch_size: sequences in a batch.
@@ -118,6 +118,7 @@ class FramesDataModule(pl.LightningDataModule):
     val_set: Any
     test_set: Any
     scale: Scale
+    items = "sequences"
 
     def __init__(
         self,
@@ -154,33 +155,42 @@ class FramesDataModule(pl.LightningDataModule):
         """Batches of one epoch, from where training stands."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         step = self.batch_size * world_size
-        batches = self.train_batches_per_epoch or len(self.train_set) // step
+        available = self._epoch_length()
+        batches = self.train_batches_per_epoch or available // step
         if batches == 0:
             raise ValueError(
-                f"the training part has {len(self.train_set)} sequences, fewer than `batch_size` (={self.batch_size})"
+                f"the training part has {available} {self.items}, fewer than `batch_size` (={self.batch_size})"
                 + f" on each of {world_size} devices" * (world_size > 1)
             )
-        sampler = EpochSampler(
-            len(self.train_set),
-            batches * step,
-            seed=self.seed,
-            start=lambda: self._batches_read(batches) * step,
-            rank=rank,
-            world_size=world_size,
-        )
-        return _ResumableLoader(
-            _Stream(self.train_set, self.augment), self.batch_size, sampler=sampler, **self._worker_options()
-        )
+        sampler = self._sampler(batches * step, lambda: self._batches_read(batches) * step, rank, world_size)
+        return _ResumableLoader(self._stream(), self.batch_size, sampler=sampler, **self._loader_options())
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Batches of the validation set, in order."""
-        return DataLoader(self.val_set, self.val_batch_size, **self._worker_options())
+        return self._in_order(self.val_set)
 
-    def test_dataloader(self) -> DataLoader[Sample]:
+    def test_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Batches of the test set, in order."""
-        return DataLoader(self.test_set, self.val_batch_size, **self._worker_options())
+        return self._in_order(self.test_set)
 
-    def _worker_options(self) -> dict[str, Any]:
+    def _epoch_length(self) -> int:
+        """Samples in one pass over the training part."""
+        return len(self.train_set)
+
+    def _sampler(self, per_epoch: int, start: Callable[[], int], rank: int, world_size: int) -> Sampler[int]:
+        """The order of training: positions p that stand for the sample ``p % len(train_set)``."""
+        return EpochSampler(
+            len(self.train_set), per_epoch, seed=self.seed, start=start, rank=rank, world_size=world_size
+        )
+
+    def _stream(self) -> Dataset[Sample]:
+        """Training samples by position."""
+        return _Stream(self.train_set, self.augment)
+
+    def _in_order(self, samples: Any) -> DataLoader[Sample]:
+        return DataLoader(samples, self.val_batch_size, **self._loader_options())
+
+    def _loader_options(self) -> dict[str, Any]:
         return {"num_workers": self.workers, "persistent_workers": self.workers > 0}
 
     def _batches_read(self, per_epoch: int) -> int:

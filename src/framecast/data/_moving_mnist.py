@@ -90,31 +90,9 @@ class MovingMNIST(Dataset[dict[str, Tensor]]):
         entropy = (self.seed, SPLITS.index(self.split), list_index(index, self.length))
         random = np.random.default_rng(np.random.SeedSequence(entropy))
         digits = self.images[random.integers(len(self.images), size=self.digits)]
-        corners = self._corners(random)
-        frames = np.zeros((len(corners), *self.size), np.uint8)
-        for frame, frame_corners in zip(frames, corners.tolist(), strict=True):
-            for digit, (top, left) in zip(digits, frame_corners, strict=True):
-                place = frame[top : top + self.digit_size, left : left + self.digit_size]
-                np.maximum(place, digit, out=place)
-        return _sample(frames, self.input_frames)
-
-    def _corners(self, random: np.random.Generator) -> np.ndarray:
-        """Draw trajectories: the upper left corners in pixels, int (T + K, digits, 2), row before column."""
-        canvas = np.subtract(self.size, self.digit_size)
-        position = random.random((self.digits, 2))  # 0 to 1 across the canvas
-        angle = random.uniform(0, 2 * np.pi, (self.digits, 1))
-        step = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
-        if self.speed is None:
-            step *= _STEP
-        else:
-            step *= random.uniform(*self.speed, (self.digits, 1)) / np.maximum(canvas, 1)
-        corners = np.empty((self.input_frames + self.horizon, self.digits, 2), int)
-        for frame_corners in corners:
-            position = position + step
-            step = np.where((position <= 0) | (position >= 1), -step, step)
-            position = position.clip(0, 1)
-            frame_corners[:] = canvas * position  # truncates
-        return corners
+        length = self.input_frames + self.horizon
+        corners = trajectories(random, self.digits, length, self.size, self.digit_size, self.speed)
+        return _sample(overlay(digits, corners, self.size), self.input_frames)
 
 
 class MovingMNISTTest(Dataset[dict[str, Tensor]]):
@@ -172,6 +150,43 @@ def speed_range(speed: float | tuple[float, float]) -> tuple[float, float]:
     if not 0 < low <= high < float("inf"):
         raise ValueError(f"`speed` (={speed}) must be positive, and as a pair (low, high) with low at most high")
     return low, high
+
+
+def trajectories(
+    random: np.random.Generator,
+    digits: int,
+    length: int,
+    size: tuple[int, int],
+    digit_size: int,
+    speed: tuple[float, float] | None,
+) -> np.ndarray:
+    """Draw trajectories: the upper left corners in pixels, int (length, digits, 2), row before column."""
+    canvas = np.subtract(size, digit_size)
+    position = random.random((digits, 2))  # 0 to 1 across the canvas
+    angle = random.uniform(0, 2 * np.pi, (digits, 1))
+    step = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
+    if speed is None:
+        step *= _STEP
+    else:
+        step *= random.uniform(*speed, (digits, 1)) / np.maximum(canvas, 1)
+    corners = np.empty((length, digits, 2), int)
+    for frame_corners in corners:
+        position = position + step
+        step = np.where((position <= 0) | (position >= 1), -step, step)
+        position = position.clip(0, 1)
+        frame_corners[:] = canvas * position  # truncates
+    return corners
+
+
+def overlay(digits: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Draw digits, uint8 (digits, h, w), at their corners (length, digits, 2): frames uint8 (length, H, W)."""
+    frames = np.zeros((len(corners), *size), np.uint8)
+    height, width = digits.shape[1:]
+    for frame, frame_corners in zip(frames, corners.tolist(), strict=True):
+        for digit, (top, left) in zip(digits, frame_corners, strict=True):
+            place = frame[top : top + height, left : left + width]
+            np.maximum(place, digit, out=place)
+    return frames
 
 
 def _sample(frames: np.ndarray, input_frames: int) -> dict[str, Tensor]:

@@ -1,0 +1,102 @@
+"""Clips of one moving digit each, to tell which digit it is whatever its path.
+
+Shape letters: T longest clip in frames, C channels, H height, W width.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ._checks import check_positive, check_seed, height_and_width, list_index
+from ._digits import SPLITS, load_digits
+from ._moving_mnist import overlay, speed_range, trajectories
+
+_ORDER = 1  # keeps the order of the digits apart from the paths of the same seed
+
+
+class MovingDigitClips(Dataset[dict[str, Tensor]]):
+    """Clips of one digit that drifts over a dark frame and bounces off its edges, as in :class:`MovingMNIST`.
+
+    Item `{"image": float32 (T, 1, H, W) in [0, 1], "label": int64 (), "length": int64 ()}`: the frames from `"length"`
+    on are 0. An item is a function of (seed, split, index) alone. Every image of the split is shown once before one is
+    shown again, each time on another path.
+
+    Args:
+        source: `"builtin"` or a folder with MNIST's files, see :func:`load_digits`.
+        split: `"train"`, `"val"` or `"test"`: no image of a digit is in two of them.
+        length: Number of clips; their frames are made when they are asked for.
+        min_frames: Fewest frames of a clip.
+        max_frames: Most frames of a clip, T.
+        size: Frame size in pixels: a number, or (H, W).
+        digit_size: Height and width of a digit in pixels.
+        speed: Pixels per frame: a number, or (low, high), between which each clip's own is drawn.
+        seed: Clips of another seed are others.
+
+    Raises:
+        ValueError: If a number is out of its range or a digit does not fit into the frame.
+        IndexError: For an index out of range.
+
+    Example:
+        >>> clip = MovingDigitClips(split="test", length=5)[3]
+        >>> clip["image"].shape, 6 <= clip["length"] <= 12
+        (torch.Size([12, 1, 32, 32]), tensor(True))
+    """
+
+    classes = tuple("0123456789")
+
+    def __init__(
+        self,
+        source: str | Path = "builtin",
+        split: str = "train",
+        *,
+        length: int = 1000,
+        min_frames: int = 6,
+        max_frames: int = 12,
+        size: int | tuple[int, int] = 32,
+        digit_size: int = 20,
+        speed: float | tuple[float, float] = (1.0, 3.0),
+        seed: int = 0,
+    ) -> None:
+        for name, value in {"length": length, "min_frames": min_frames, "digit_size": digit_size}.items():
+            check_positive(name, value)
+        check_seed(seed)
+        if max_frames < min_frames:
+            raise ValueError(f"`max_frames` (={max_frames}) must be at least `min_frames` (={min_frames})")
+        self.size = height_and_width("size", size)
+        if digit_size > min(self.size):
+            raise ValueError(f"`digit_size` (={digit_size}) must not exceed the frame's `size` (={size})")
+        self.speed = speed_range(speed)
+        self.digits, labels = load_digits(source, split, digit_size)
+        self.min_frames, self.max_frames = min_frames, max_frames
+        self.length, self.seed, self.split = length, seed, SPLITS.index(split)
+        self._order = self._shuffled_passes()
+        self.labels = labels[self._order]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        index = list_index(index, self.length, "clips")
+        random = np.random.default_rng(np.random.SeedSequence((self.seed, self.split, index)))
+        digit = self.digits[self._order[index] :][:1]
+        length = int(random.integers(self.min_frames, self.max_frames + 1))
+        corners = trajectories(random, 1, length, self.size, digit.shape[-1], self.speed)
+        frames = np.zeros((self.max_frames, 1, *self.size), np.float32)
+        frames[:length, 0] = overlay(digit, corners, self.size) / np.float32(255)
+        return {
+            "image": torch.from_numpy(frames),
+            "label": torch.from_numpy(self.labels[index : index + 1])[0],
+            "length": torch.from_numpy(np.array(length)),
+        }
+
+    def _shuffled_passes(self) -> np.ndarray:
+        """The digit of each clip, so many passes over all of them as it takes."""
+        count = len(self.digits)
+        passes = [
+            np.random.default_rng((self.seed, self.split, number, _ORDER)).permutation(count)
+            for number in range(-(-self.length // count))
+        ]
+        return np.concatenate(passes)[: self.length]
