@@ -6,7 +6,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _native, _pointwise, _table
+from framecast.kernels import _native, _pointwise, _sequence, _table
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {
@@ -139,6 +139,26 @@ def test_without_input_and_with_one_frame_for_all_steps(cell):
     layer = build(cell, 2)
     x = torch.randn(2, 4, 5, 3, dtype=torch.float64).expand(4, 2, 4, 5, 3)
     assert_same(everything(layer, x), everything(layer, x, None, "reference"), 1e-12)
+
+
+@pytest.mark.parametrize("space", ["plain", "groups", "even kernel", "stride", "dilation"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_inference_step_by_step(cell, axes, space, monkeypatch):
+    """As large frames are run where no gradient is recorded."""
+    made = []
+    build_sums = _sequence.StepwiseSums.__init__
+    monkeypatch.setattr(_sequence, "_WORTH_A_STEP", 0)
+    monkeypatch.setattr(_sequence.StepwiseSums, "__init__", lambda *a: (made.append(1), build_sums(*a))[1])
+    layer = build(cell, axes, bidirectional=True, **SPACES[space])
+    x = torch.randn(4, 3, 4, *SIZES[axes], dtype=torch.float64)
+    for call in ({}, {"lengths": [4, 2, 3]}):
+        with torch.no_grad():
+            with kernels.use("sequence"):
+                found = layer(x, **call)
+            with kernels.use("reference"):
+                torch.testing.assert_close(found, layer(x, **call), rtol=1e-12, atol=1e-12)
+    assert bool(made) == (space != "stride")
 
 
 @pytest.mark.parametrize("wanted", [("output",), ("h_n",), ("c_n",), ("h_n", "c_n")])

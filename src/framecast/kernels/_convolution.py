@@ -19,8 +19,8 @@ _INPUT, _WEIGHT = (True, False, False), (False, True, False)
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
-class Recurrent(Protocol):
-    """A recurrent projection bound to its weight ``(G*H, H/g, *K)``."""
+class Bound(Protocol):
+    """A projection that keeps the frames' size, bound to its weight ``(G*H, H/g, *K)``."""
 
     def __call__(self, h: Tensor) -> Tensor:
         """Project ``h (N, H, *S)`` to ``(N, G*H, *S)``."""
@@ -35,10 +35,10 @@ class Recurrent(Protocol):
         """Gradient of the weight, summed over all ``M`` rows of ``h (M, H, *S)`` and ``grad (M, G*H, *S)``."""
 
 
-def recurrent_projection(
+def projected(
     projection: Projection, weight: Tensor, gates: int, size: tuple[int, ...], bias: Tensor | None = None
-) -> Recurrent:
-    """The fastest form of a recurrent projection for this weight, of frames of spatial ``size``."""
+) -> Bound:
+    """The fastest form of a projection with this weight, for frames of spatial ``size``, which it keeps."""
     if projection.axes == 0:
         return _Dense(weight, bias)
     if projection.groups > 1:

@@ -9,7 +9,7 @@ Shape letters: M frames of all steps, R rows of a matrix (frames times positions
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,10 +17,12 @@ from torch import Tensor
 from framecast.functional import GRUStep, LSTMStep, RNNStep, StepRule
 
 from . import _pointwise
-from ._convolution import Recurrent
+from ._convolution import Bound
 from ._plan import Carried, Plan, Track, matrix
 
 Matrices = tuple[Tensor, ...]
+Sums = Tensor | Sequence[Tensor]
+"""The input's part of the gate sums: of all steps ``(R, G*H)``, or, where nothing is to be held, a matrix per step."""
 
 
 class Parameters(NamedTuple):
@@ -55,8 +57,8 @@ class Pass(Protocol):
     REDOES: bool
     """Whether the gates can be left out of what is held, and are then redone from the sums."""
 
-    def forward(self, sums: Tensor, states: Matrices) -> Result:
-        """Run over the gate sums ``(R, G*H)`` of the input, which are overwritten."""
+    def forward(self, sums: Sums, states: Matrices) -> Result:
+        """Run over the gate sums of the input, which are overwritten."""
 
     def backward(
         self,
@@ -81,20 +83,21 @@ class LSTMPass:
         self.plan, self.parameters = plan, parameters
         self.hidden = plan.projection(parameters.weight_hh, 4)
 
-    def forward(self, sums: Tensor, states: Matrices) -> Result:
+    def forward(self, sums: Sums, states: Matrices) -> Result:
         """See :class:`Pass`."""
         plan, size = self.plan, self.plan.spec.hidden_size
         peephole = self._peephole(states[1])
-        output = plan.new_frames(size, sums, plan.total)
+        output = plan.new_frames(size, states[0], plan.total)
         in_turn = plan.constant and plan.keep in ("gates", "nothing")
         hidden = Track(plan, states[0], matrix(output))
         cells = Track(plan, states[1], plan.new(size, states[1], 2 * plan.batch if in_turn else None))
-        rows = plan.split(sums)
+        rows = _rows(plan, sums)
         for t in plan.order:
-            added = _add(plan, self.hidden, rows[t], hidden.before(t))
-            plan.steps.lstm(rows[t], added, cells.before(t), peephole, hidden.after(t), cells.after(t))
-        held = {"gates": (sums,), "gates, cells": (sums, cells.values), "states": (output, cells.values)}
-        return Result(output, (hidden.final(), cells.final()), held.get(plan.keep, ()))
+            gates = rows[t]
+            added = _add(plan, self.hidden, gates, hidden.before(t))
+            plan.steps.lstm(gates, added, cells.before(t), peephole, hidden.after(t), cells.after(t))
+        held = {"gates": (sums,), "states": (output, cells.values)}
+        return Result(output, (hidden.final(), cells.final()), _held(held, plan.keep))
 
     def backward(
         self,
@@ -158,16 +161,16 @@ class GRUPass:
         self.plan, self.parameters = plan, parameters
         self.hidden = plan.projection(parameters.weight_hh, 3, parameters.bias_hh)
 
-    def forward(self, sums: Tensor, states: Matrices) -> Result:
+    def forward(self, sums: Sums, states: Matrices) -> Result:
         """See :class:`Pass`."""
         plan, size = self.plan, self.plan.spec.hidden_size
-        output, hidden_n = plan.new_frames(size, sums, plan.total), plan.new(size, sums)
-        hidden, rows, to_n = Track(plan, states[0], matrix(output)), plan.split(sums), plan.split(hidden_n)
+        output, hidden_n = plan.new_frames(size, states[0], plan.total), plan.new(size, states[0])
+        hidden, rows, to_n = Track(plan, states[0], matrix(output)), _rows(plan, sums), plan.split(hidden_n)
         for t in plan.order:
-            h = hidden.before(t)
-            plan.steps.gru(rows[t], self._recurrent(rows[t], h), h, hidden.after(t), to_n[t])
+            gates, h = rows[t], hidden.before(t)
+            plan.steps.gru(gates, self._recurrent(gates, h), h, hidden.after(t), to_n[t])
         held = {"gates": (output, sums, hidden_n), "states": (output,)}
-        return Result(output, (hidden.final(),), held.get(plan.keep, ()))
+        return Result(output, (hidden.final(),), _held(held, plan.keep))
 
     def backward(
         self,
@@ -232,15 +235,15 @@ class GRUBeforePass:
         self.both = plan.projection(parameters.weight_hh[: 2 * size], 2)
         self.candidate = plan.projection(parameters.weight_hh[2 * size :], 1)
 
-    def forward(self, sums: Tensor, states: Matrices) -> Result:
+    def forward(self, sums: Sums, states: Matrices) -> Result:
         """See :class:`Pass`."""
         plan = self.plan
-        output = plan.new_frames(plan.spec.hidden_size, sums, plan.total)
-        hidden, rows = Track(plan, states[0], matrix(output)), plan.split(sums)
+        output = plan.new_frames(plan.spec.hidden_size, states[0], plan.total)
+        hidden, rows = Track(plan, states[0], matrix(output)), _rows(plan, sums)
         for t in plan.order:
             self._step(rows[t], hidden.before(t), hidden.after(t))
         held = {"gates": (output, sums), "states": (output,)}
-        return Result(output, (hidden.final(),), held.get(plan.keep, ()))
+        return Result(output, (hidden.final(),), _held(held, plan.keep))
 
     def backward(
         self,
@@ -300,14 +303,15 @@ class RNNPass:
         self.nonlinearity = plan.spec.rule.nonlinearity
         self.hidden = plan.projection(parameters.weight_hh, 1)
 
-    def forward(self, sums: Tensor, states: Matrices) -> Result:
+    def forward(self, sums: Sums, states: Matrices) -> Result:
         """See :class:`Pass`."""
         plan = self.plan
-        output = plan.new_frames(sums.shape[1], sums, plan.total)
-        hidden, rows = Track(plan, states[0], matrix(output)), plan.split(sums)
+        output = plan.new_frames(plan.spec.hidden_size, states[0], plan.total)
+        hidden, rows = Track(plan, states[0], matrix(output)), _rows(plan, sums)
         for t in plan.order:
-            added = _add(plan, self.hidden, rows[t], hidden.before(t))
-            _pointwise.rnn(rows[t], added, self.nonlinearity, hidden.after(t))
+            gates = rows[t]
+            added = _add(plan, self.hidden, gates, hidden.before(t))
+            _pointwise.rnn(gates, added, self.nonlinearity, hidden.after(t))
         return Result(output, (hidden.final(),), () if plan.keep == "nothing" else (output,))
 
     def backward(
@@ -343,7 +347,16 @@ PASSES: dict[StepRule, type[LSTMPass | GRUPass | GRUBeforePass | RNNPass]] = {
 """Step rules that have a pass; their options are the defaults."""
 
 
-def _add(plan: Plan, projection: Recurrent, sums: Tensor, h: Tensor | None) -> Tensor | None:
+def _rows(plan: Plan, sums: Sums) -> Sequence[Tensor]:
+    return plan.split(sums) if isinstance(sums, Tensor) else sums
+
+
+def _held(choices: dict[str, tuple[Any, ...]], keep: str) -> Matrices:
+    """What is to be held for the backward; nothing where there will be none."""
+    return choices.get(keep, ())
+
+
+def _add(plan: Plan, projection: Bound, sums: Tensor, h: Tensor | None) -> Tensor | None:
     """Add the projection of ``h`` to ``sums``, or return it where it is to be added later."""
     if h is None:
         return None
@@ -361,7 +374,7 @@ def _sum(parts: Iterable[Tensor | None], like: Tensor) -> Tensor:
 
 
 def _weight_gradient(
-    plan: Plan, projection: Recurrent, entering: list[tuple[Tensor, slice]], grad: Tensor, weight: Tensor
+    plan: Plan, projection: Bound, entering: list[tuple[Tensor, slice]], grad: Tensor, weight: Tensor
 ) -> Tensor:
     """Gradient of a recurrent weight, over all steps at once."""
     if not entering:

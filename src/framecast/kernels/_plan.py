@@ -20,7 +20,7 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec
 
-from ._convolution import LAYOUTS, Recurrent, recurrent_projection
+from ._convolution import LAYOUTS, Bound, projected
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Plan:
             return matrix
         return matrix.view(-1, *self.space, matrix.shape[1]).movedim(-1, 1)
 
-    def projection(self, weight: Tensor, gates: int, bias: Tensor | None = None) -> Recurrent:
+    def projection(self, weight: Tensor, gates: int, bias: Tensor | None = None) -> Bound:
         """The recurrent projection with this weight."""
-        return recurrent_projection(self.spec.recurrent, weight, gates, self.space, bias)
+        return projected(self.spec.recurrent, weight, gates, self.space, bias)
 
     def new(self, channels: int, like: Tensor, frames: int | None = None) -> Tensor:
         """A new matrix of that many channels, for all steps or for a number of frames."""

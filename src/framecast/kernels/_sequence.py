@@ -19,12 +19,13 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec, Projection, State, Weights, gated_pass, input_gates
 
-from ._convolution import channels_last
+from ._convolution import Bound, channels_last, projected
 from ._passes import PASSES, GRUPass, Parameters, Pass
 from ._plan import Plan, matrix
 from ._transforms import batched, transformed
 
 Tensors = tuple[Tensor, ...]
+_WORTH_A_STEP = 2**16  # gate sums of a step that make up for a convolution of its own
 _HALF_TYPES = (torch.bfloat16, torch.float16)
 
 
@@ -111,8 +112,9 @@ class _SequencePass(torch.autograd.Function):
 def _forward(plan: Plan, tensors: Sequence[Any]) -> tuple[Tensors, Tensors]:
     """Outputs and final states as frames, and what to hold."""
     sums, states, parameters = tensors[0], tensors[1:-3], tensors[-3:]
-    with torch.autocast(sums.device.type, enabled=False):
-        result = _pass(plan, parameters).forward(matrix(sums), tuple(map(matrix, states)))
+    with torch.autocast(states[0].device.type, enabled=False):
+        sums = matrix(sums) if isinstance(sums, Tensor) else sums
+        result = _pass(plan, parameters).forward(sums, tuple(map(matrix, states)))
     return (result.output, *result.finals), result.held
 
 
@@ -190,6 +192,31 @@ def _gate_sums(spec: LayerSpec, weights: Weights, data: Tensor | None, sizes: Se
         assert weights.weight_ih is not None
         return channels_last(spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates))
     return channels_last(torch.cat(list(input_gates(spec, weights, data, sizes, h))))
+
+
+def _sums_for_inference(plan: Plan, weights: Weights, data: Tensor | None, h: Tensor) -> Tensor | StepwiseSums:
+    """Where nothing is held: each step's input projected when its turn comes, if a step is much work."""
+    spec = plan.spec
+    plain = spec.input.keeps_size() and spec.input.padding_mode == "zeros" and spec.input.parts == 1
+    large = plan.sizes[-1] * plan.positions() * spec.rule.gates * spec.hidden_size >= _WORTH_A_STEP
+    if data is None or not plain or not large or not plan.space or len(data) != plan.total:
+        return _gate_sums(spec, weights, data, plan.sizes, h)
+    assert weights.weight_ih is not None
+    projection = projected(spec.input, weights.weight_ih, spec.rule.gates, plan.space, weights.bias_ih)
+    return StepwiseSums(projection, data.split(list(plan.sizes)))
+
+
+class StepwiseSums(Sequence[Tensor]):
+    """Gate sums made when they are asked for: still in the cache when the recurrent part is added to them."""
+
+    def __init__(self, projection: Bound, frames: Sequence[Tensor]) -> None:
+        self.projection, self.frames = projection, frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, step: Any) -> Any:
+        return matrix(channels_last(self.projection(self.frames[step])))
 
 
 def _in_one_type(weights: Weights, data: Tensor | None, state: State) -> tuple[Weights, Tensor | None, State]:
