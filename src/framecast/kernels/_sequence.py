@@ -62,17 +62,20 @@ def sequence_pass(
     spec, weights, data, state = _in_two_axes(spec, *_in_one_type(weights, data, state))
     weights = _one_bias(spec, weights)
     data = None if data is None else channels_last(data)
-    sums = _gate_sums(spec, weights, data, batch_sizes, state[0])
-    state = (state[0].to(sums.dtype), *(s.float() if sums.dtype in _HALF_TYPES else s for s in state[1:]))
-    plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, "gates", steps)
-    tensors = (sums, *(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        plan = replace(plan, keep="states" if redo and PASSES[spec.rule].REDOES else "gates")
-        output, *final = _SequencePass.apply(plan, *tensors, data, weights.weight_ih, weights.bias_ih)
+    assert weights.weight_hh is not None
+    dtype = weights.weight_hh.dtype
+    state = (state[0].to(dtype), *(s.float() if dtype in _HALF_TYPES else s for s in state[1:]))
+    recorded = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (data, *state, *weights))
+    keep = ("states" if redo and PASSES[spec.rule].REDOES else "gates") if recorded else "nothing"
+    plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, keep, steps)
+    tensors = (*(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
+    if recorded:
+        sums = _gate_sums(spec, weights, data, batch_sizes, state[0])
+        output, *final = _SequencePass.apply(plan, sums, *tensors, data, weights.weight_ih, weights.bias_ih)
     else:
-        output, *final = _forward(replace(plan, keep="nothing"), tensors)[0]
-    if sums.dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
-        types = [sums.dtype] * len(types)  # under autocast, states come back in the autocast type
+        output, *final = _forward(plan, (_sums_for_inference(plan, weights, data, state[0]), *tensors))[0]
+    if dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
+        types = [dtype] * len(types)  # under autocast, states come back in the autocast type
     finals = tuple(s.to(t) for s, t in zip(final, types, strict=True))
     return _out_of_two_axes(output, axes), tuple(_out_of_two_axes(s, axes) for s in finals)
 
