@@ -72,8 +72,8 @@ FAULTS = [
     Fault(
         "kernel: gradient of a final state lost at the end of a sequence",
         PLAN,
-        "if zero else self.value.clone()",
-        "if True else self.value.clone()",
+        "self.value, self.own = self.value.clone(), True",
+        "self.value, self.own = torch.zeros_like(self.value), True",
         PASSES,
     ),
     Fault(
@@ -122,8 +122,8 @@ FAULTS = [
     Fault(
         "kernel: second derivatives lose the projection of the input",
         NODE,
-        "sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])\n        # New",
-        "sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0]).detach()\n        # New",
+        "data, plan.sizes, state[0])\n        # New",
+        "data, plan.sizes, state[0]).detach()\n        # New",
         PASSES,
     ),
     Fault("kernel: cell state's backward forgets the forget gate", POINTWISE, "    grad_c.mul_(f)\n", "", PASSES),
@@ -288,8 +288,8 @@ FAULTS = [
     Fault(
         "dropout: torch's operator drops in evaluation",
         "nn/_fused.py",
-        "self.dropout, training, self",
-        "self.dropout, True, self",
+        "self.dropout, training, self.directions == 2, batch_first)",
+        "self.dropout, True, self.directions == 2, batch_first)",
         PARITY,
     ),
     # time

@@ -153,7 +153,7 @@ class _PackedConvolution(_Convolution):
         return self._convolve(grad, self.turned, None)
 
     def _pack(self, weight: Tensor) -> Tensor:
-        return torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[no-any-return]
+        return torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
             weight.to_mkldnn(), self.padding, self.ones, self.dilation, 1, [1, weight.shape[1], *self.size]
         )
 

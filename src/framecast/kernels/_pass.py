@@ -63,8 +63,9 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
     if call.training and call.mask is None:
         call = replace(call, mask=recurrent_mask(call.spec, call.state[0].to(call.dtype)))
     sizes = [list(call.batch_sizes[k : k + length]) for k in range(0, len(call.batch_sizes), length)]
-    whole = call.data is not None and len(call.data) == sum(call.batch_sizes)
-    data = call.data.split([sum(s) for s in sizes]) if whole and call.data is not None else [call.data] * len(sizes)
+    data: Sequence[Tensor | None] = [call.data] * len(sizes)
+    if call.data is not None and len(call.data) == sum(call.batch_sizes):
+        data = call.data.split([sum(s) for s in sizes])
     kernel = choose(call)  # once: what is asked for may have changed by the time of the backward
     outputs: dict[int, Tensor] = {}
     first = len(sizes) - 1 if call.reverse else 0
@@ -81,8 +82,7 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
             output, final = kernel.run(part)
             return output, *final
 
-        repeated = data[k] if whole or data[k] is None else data[k][:rows]
-        outputs[k], *new = torch_checkpoint(run, repeated, *old, *call.weights, use_reentrant=False)
+        outputs[k], *new = torch_checkpoint(run, data[k], *old, *call.weights, use_reentrant=False)
         return tuple(new)
 
     _, final = unroll(step, range(len(sizes)), call.state, sizes=[s[0] for s in sizes], reverse=call.reverse)

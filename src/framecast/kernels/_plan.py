@@ -184,8 +184,8 @@ class Carried:
         if len(new) == self.rows:
             self.value, self.own = new, False
             return
-        if not self.own:
-            zero = self.value is None
-            self.value = new.new_zeros((self.rows, new.shape[1])) if zero else self.value.clone()
-            self.own = True
+        if self.value is None:
+            self.value, self.own = new.new_zeros((self.rows, new.shape[1])), True
+        elif not self.own:
+            self.value, self.own = self.value.clone(), True
         self.value[: len(new)] = new

@@ -12,6 +12,8 @@ Shape letters: R rows, H hidden channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -215,7 +217,7 @@ def gru_reset_backward(
     carried.addcmul_(grad_reset_h.to(carried.dtype), r)
 
 
-_BACKWARD_OF = {
+_BACKWARD_OF: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "tanh": torch.ops.aten.tanh_backward,
     "relu": lambda grad, h: torch.ops.aten.threshold_backward(grad, h, 0),
 }

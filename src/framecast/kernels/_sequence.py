@@ -177,7 +177,7 @@ def _through_reference(
             reverse=plan.reverse,
         )
         pairs = [(o, g) for o, g in zip((output, *final), gradients, strict=True) if g is not None]
-        asked = [t for t, wanted in zip(given, needed[1:], strict=False) if wanted]
+        asked = [t for t, wanted in zip(given, needed[1:], strict=False) if wanted and t is not None]
         found = torch.autograd.grad(
             [o for o, _ in pairs], asked, [g for _, g in pairs], create_graph=create_graph, allow_unused=True
         )

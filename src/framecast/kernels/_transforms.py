@@ -12,7 +12,7 @@ def transformed() -> bool:
     """Whether torch.func, forward mode, compilation, export or tracing is at work."""
     return (
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
         or torch.autograd.forward_ad._current_level >= 0
     )

@@ -61,6 +61,7 @@ class LeNet(nn.Module):
             nn.Linear(500, 10),
             nn.Linear(10, embedding_size),
         )
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images.
@@ -75,8 +76,8 @@ class LeNet(nn.Module):
             ValueError: if the images have another number of channels or another size.
         """
         _check_images(images, self.channels, self.size)
-        embedding: Tensor = self.features(images)
-        return embedding
+        features = self.features[:5](images.contiguous(memory_format=torch.channels_last))
+        return _in_full(self.features[5:], features)
 
 
 class ConvEncoder(nn.Module):
@@ -130,6 +131,7 @@ class ConvEncoder(nn.Module):
         for side in self.size or ():
             positions *= -(-side // 2 ** len(widths))
         self.head = nn.Linear(sizes[-1] * positions, embedding_size)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images.
@@ -144,9 +146,9 @@ class ConvEncoder(nn.Module):
             ValueError: if the images have another number of channels or, where it is given, another size.
         """
         _check_images(images, self.channels, self.size)
-        features = self.blocks(images)
+        features = self.blocks(images.contiguous(memory_format=torch.channels_last))
         features = features.mean((2, 3)) if self.size is None else features.flatten(1)
-        embedding: Tensor = self.head(features)
+        embedding = _in_full(self.head, features)
         return F.normalize(embedding) if self.normalize else embedding
 
 
@@ -243,6 +245,14 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(2, ceil_mode=True),
     )
+
+
+def _in_full(head: nn.Module, features: Tensor) -> Tensor:
+    """Apply the last layers in the type of their weights, under autocast too: distances need all digits."""
+    dtype = next(head.parameters()).dtype
+    with torch.autocast(features.device.type, enabled=False):
+        embedding: Tensor = head(features.to(dtype))
+    return embedding
 
 
 def _check_images(images: Tensor, channels: int, size: tuple[int, int] | None) -> None:

@@ -194,7 +194,7 @@ class RecurrentLayer(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the layer.
         """
-        if self._is_short(input, hx, lengths, steps):
+        if isinstance(input, Tensor) and self._is_short(input, hx, lengths, steps):
             return self._run_short(input)
         if self.input_size == 0:
             frames, states, batched = self._without_input(input, hx, lengths, steps)
@@ -215,9 +215,8 @@ class RecurrentLayer(RecurrentModule):
             result = result.transpose(0, 1)
         return result, self._states.join(finals, batched)
 
-    def _is_short(self, *arguments: Any) -> bool:
+    def _is_short(self, x: Tensor, *others: Any) -> bool:
         """Whether torch's operator takes a call as it stands: a padded batch from zero states."""
-        x, *others = arguments
         if self._operator is None or type(x) is not Tensor or any(other is not None for other in others):
             return False
         weight = self.weight_hh_l0
