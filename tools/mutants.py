@@ -115,8 +115,8 @@ FAULTS = [
     Fault(
         "kernel: overwritten gates are taken for gates",
         NODE,
-        'ctx.spent = plan.keep == "gates"',
-        "ctx.spent = False",
+        "spent, ctx.spent = ctx.spent, plan.keep",
+        "spent, ctx.spent = False, plan.keep",
         PASSES,
     ),
     Fault(

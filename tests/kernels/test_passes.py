@@ -1,12 +1,15 @@
 """The sequence pass against the reference: every cell, rank, batch form and option it takes, with poisoned memory."""
 
+import functools
+
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _native, _pointwise, _sequence, _table
+from framecast.kernels import _native, _passes, _pointwise, _sequence, _table
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {
@@ -315,6 +318,75 @@ def test_gradients_of_functions_of_weights_are_let_through():
         with kernels.use(kernel):
             found.append(torch.autograd.grad(layer(x)[0].square().sum(), list(layer.parameters())))
     assert_same(*found, 1e-12)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_modes_that_keep_results_of_operations(cell):
+    """Selective checkpoints keep what a convolution gave; gates written over it would be taken for it."""
+    layer, x = build(cell, 2), torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    keep = functools.partial(create_selective_checkpoint_contexts, [torch.ops.aten.convolution.default])
+    output = checkpoint(lambda x: layer(x)[0], x, use_reentrant=False, context_fn=keep)
+    found = torch.autograd.grad(output.square().sum(), list(layer.parameters()))
+    with kernels.use("reference"):
+        expected = torch.autograd.grad(layer(x)[0].square().sum(), list(layer.parameters()))
+    assert_same(found, expected, 1e-12)
+
+
+@pytest.mark.parametrize("make", [nn.ConvLSTM2d, nn.LSTM])
+def test_gradients_of_an_expanded_input(make):
+    """Each step has its own, as if the frame had been copied."""
+    layer = make(2, 3, dtype=torch.float64)
+    frame = torch.randn(1, 2, 2, *((5, 4) if make is nn.ConvLSTM2d else ()), dtype=torch.float64)
+    shape = (4, *frame.shape[1:])
+    gradients = []
+    for x in (frame.expand(shape), frame.expand(shape).clone()):
+        leaf = x.requires_grad_()
+        gradients.append(torch.autograd.grad(layer(leaf)[0].square().sum(), leaf)[0])
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"])
+def test_a_backward_that_was_interrupted(cell, monkeypatch):
+    """A second try does not take half overwritten gates for gates."""
+    layer, x = build(cell, 2), torch.randn(4, 2, 4, 5, 4, dtype=torch.float64)
+    parameters = list(layer.parameters())
+    loss = layer(x)[0].square().sum()
+    with monkeypatch.context() as patch:
+        patch.setattr(_passes, "_weight_gradient", lambda *a: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryError):
+            torch.autograd.grad(loss, parameters, retain_graph=True)
+    found = torch.autograd.grad(loss, parameters)
+    assert_same(found, torch.autograd.grad(layer(x)[0].square().sum(), parameters), 1e-12)
+
+
+def test_float64_under_autocast_stays_float64():
+    layer, x = build("LSTM", 2), torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
+    with torch.autocast("cpu", torch.bfloat16), kernels.use("sequence"):
+        found = layer(x)
+    torch.testing.assert_close(found, layer(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["sequence", "reference"])
+def test_checkpoints_keep_the_cell_state_wide(kernel):
+    wide, x = build("LSTM", 2, torch.float32), torch.randn(20, 2, 4, 5, 4)
+    narrow = {k: build("LSTM", 2, torch.bfloat16, checkpoint=k) for k in (False, 1, 3)}
+    results = {}
+    for k, layer in narrow.items():
+        layer.load_state_dict(wide.state_dict())
+        with kernels.use(kernel):
+            results[k] = layer(x.bfloat16())[1][1]
+    assert torch.equal(results[1], results[False])
+    assert torch.equal(results[3], results[False])
+
+
+def test_replicas_without_parameters():
+    """As DataParallel makes them: the weights are plain attributes."""
+    layer = nn.ConvLSTM2d(2, 3)
+    replica = layer._replicate_for_data_parallel()
+    for name, value in layer.named_parameters():
+        setattr(replica, name, value)
+    x = torch.randn(3, 1, 2, 5, 4)
+    torch.testing.assert_close(replica(x)[0], layer(x)[0])
 
 
 def test_the_fault_that_this_would_show(monkeypatch):

@@ -13,7 +13,7 @@ from framecast.functional import LayerSpec, State, Weights, recurrent_mask, unro
 from framecast.functional import layer_pass as reference
 
 from ._table import Call, choose
-from ._transforms import transformed
+from ._transforms import HALF_TYPES, transformed
 
 
 def layer_pass(
@@ -60,7 +60,11 @@ def layer_pass(
 
 def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
     """Run ``length`` steps at a time, each time holding only what goes in."""
-    if call.training and call.mask is None:
+    types = [s.dtype for s in call.state]
+    if call.dtype in HALF_TYPES:  # c stays wide from segment to segment
+        h, *others = call.state
+        call = replace(call, state=(h.to(call.dtype), *(s.float() for s in others)))
+    if call.training:
         call = replace(call, mask=recurrent_mask(call.spec, call.state[0].to(call.dtype)))
     sizes = [list(call.batch_sizes[k : k + length]) for k in range(0, len(call.batch_sizes), length)]
     data: Sequence[Tensor | None] = [call.data] * len(sizes)
@@ -86,4 +90,7 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
         return tuple(new)
 
     _, final = unroll(step, range(len(sizes)), call.state, sizes=[s[0] for s in sizes], reverse=call.reverse)
-    return torch.cat([outputs[k] for k in range(len(sizes))]), final
+    if call.dtype in HALF_TYPES and all(t == torch.float32 for t in types):
+        types = [call.dtype] * len(types)  # under autocast, states come back in the autocast type
+    finals = tuple(s.to(t) for s, t in zip(final, types, strict=True))
+    return torch.cat([outputs[k] for k in range(len(sizes))]), finals

@@ -62,13 +62,14 @@ class Plan:
         """Frames of all steps, M."""
         return sum(self.sizes)
 
+    @cached_property
     def positions(self) -> int:
         """Rows of a matrix per frame."""
         return prod(self.space)
 
     def split(self, matrix: Tensor) -> list[Tensor]:
         """One matrix per step."""
-        return list(matrix.split([size * self.positions() for size in self.sizes]))
+        return list(matrix.split([size * self.positions for size in self.sizes]))
 
     def frames(self, matrix: Tensor) -> Tensor:
         """``(N * positions, C)`` as ``(N, C, *S)``."""
@@ -82,7 +83,7 @@ class Plan:
 
     def new(self, channels: int, like: Tensor, frames: int | None = None) -> Tensor:
         """A new matrix of that many channels, for all steps or for a number of frames."""
-        return like.new_empty(((self.total if frames is None else frames) * self.positions(), channels))
+        return like.new_empty(((self.total if frames is None else frames) * self.positions, channels))
 
     def new_frames(self, channels: int, like: Tensor, count: int) -> Tensor:
         """New channels-last frames ``(count, C, *S)``: a tensor of their own, not a view, which can be handed out."""
@@ -109,7 +110,7 @@ class Track:
 
     def __init__(self, plan: Plan, initial: Tensor, values: Tensor) -> None:
         self.plan, self.initial, self.values = plan, initial, values
-        positions = plan.positions()
+        positions = plan.positions
         self.rows = [size * positions for size in plan.sizes]
         self.full = len(values) == sum(self.rows)
         if self.full:

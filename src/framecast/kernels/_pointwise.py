@@ -5,7 +5,8 @@ results into tensors that it is given, and allocates little. `_native` and `_tri
 them, with the same names, arguments and results.
 
 Gate sums, ``h`` and their gradients are of the data's type; ``c``, its gradient and the peepholes are of the state's
-type: float32 where the data's is bfloat16 or float16, else the same. Arithmetic is done in the state's type.
+type: float32 where the data's is bfloat16 or float16, else the same. `lstm`, `gru` and their backwards compute in the
+state's type, the others in the data's.
 
 Shape letters: R rows, H hidden channels.
 """

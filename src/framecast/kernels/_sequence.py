@@ -22,11 +22,10 @@ from framecast.functional import LayerSpec, Projection, State, Weights, gated_pa
 from ._convolution import Bound, channels_last, projected
 from ._passes import PASSES, GRUPass, Parameters, Pass
 from ._plan import Plan, matrix
-from ._transforms import batched, transformed
+from ._transforms import HALF_TYPES, batched, compute_type, transformed
 
 Tensors = tuple[Tensor, ...]
 _WORTH_A_STEP = 2**16  # gate sums of a step that make up for a convolution of its own
-_HALF_TYPES = (torch.bfloat16, torch.float16)
 
 
 def sequence_pass(
@@ -64,7 +63,7 @@ def sequence_pass(
     data = None if data is None else channels_last(data)
     assert weights.weight_hh is not None
     dtype = weights.weight_hh.dtype
-    state = (state[0].to(dtype), *(s.float() if dtype in _HALF_TYPES else s for s in state[1:]))
+    state = (state[0].to(dtype), *(s.float() if dtype in HALF_TYPES else s for s in state[1:]))
     recorded = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (data, *state, *weights))
     keep = ("states" if redo and PASSES[spec.rule].REDOES else "gates") if recorded else "nothing"
     plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, keep, steps)
@@ -74,7 +73,7 @@ def sequence_pass(
         output, *final = _SequencePass.apply(plan, sums, *tensors, data, weights.weight_ih, weights.bias_ih)
     else:
         output, *final = _forward(plan, (_sums_for_inference(plan, weights, data, state[0]), *tensors))[0]
-    if dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
+    if dtype in HALF_TYPES and all(t == torch.float32 for t in types):
         types = [dtype] * len(types)  # under autocast, states come back in the autocast type
     finals = tuple(s.to(t) for s, t in zip(final, types, strict=True))
     return _out_of_two_axes(output, axes), tuple(_out_of_two_axes(s, axes) for s in finals)
@@ -106,8 +105,9 @@ class _SequencePass(torch.autograd.Function):
         if torch.is_grad_enabled() or transformed() or batched(gradients):
             found = _through_reference(plan, ctx.needs_input_grad, state, parameters, inputs, gradients)
         else:
-            found = _backward(plan, None if ctx.spent else held, state, parameters, inputs, gradients)
-            ctx.spent = plan.keep == "gates"
+            # Before the work: what is interrupted has overwritten a part of the gates.
+            spent, ctx.spent = ctx.spent, plan.keep == "gates" and PASSES[plan.spec.rule].REDOES
+            found = _backward(plan, None if spent else held, state, parameters, inputs, gradients)
         wanted = ctx.needs_input_grad[1 : 1 + len(found)]
         return None, *(g if w else None for g, w in zip(found, wanted, strict=True)), None, None, None
 
@@ -138,7 +138,7 @@ def _backward(
         if held is None:
             assert sums is not None
             held, sums = run.forward(sums, states).held, None
-        grad_output, *grad_finals = (None if g is None else matrix(g) for g in gradients)
+        grad_output, *grad_finals = (None if g is None else matrix(g).contiguous() for g in gradients)
         # `data` has a version of its own: autograd need not know that the gates are overwritten.
         found = run.backward(tuple(matrix(h.data) for h in held), sums, states, grad_output, grad_finals)
     shaped = [plan.frames(found.sums), *(None if g is None else plan.frames(g) for g in found.states)]
@@ -201,7 +201,7 @@ def _sums_for_inference(plan: Plan, weights: Weights, data: Tensor | None, h: Te
     """Where nothing is held: each step's input projected when its turn comes, if a step is much work."""
     spec = plan.spec
     plain = spec.input.keeps_size() and spec.input.padding_mode == "zeros" and spec.input.parts == 1
-    large = plan.sizes[-1] * plan.positions() * spec.rule.gates * spec.hidden_size >= _WORTH_A_STEP
+    large = plan.sizes[-1] * plan.positions * spec.rule.gates * spec.hidden_size >= _WORTH_A_STEP
     if data is None or not plain or not large or not plan.space or len(data) != plan.total:
         return _gate_sums(spec, weights, data, plan.sizes, h)
     assert weights.weight_ih is not None
@@ -224,10 +224,10 @@ class StepwiseSums(Sequence[Tensor]):
 
 def _in_one_type(weights: Weights, data: Tensor | None, state: State) -> tuple[Weights, Tensor | None, State]:
     """Under autocast, everything that a convolution reads in the autocast type."""
-    device = state[0].device.type
-    if not torch.is_autocast_enabled(device):
+    assert weights.weight_hh is not None
+    dtype = compute_type(weights.weight_hh)
+    if dtype == weights.weight_hh.dtype:
         return weights, data, state
-    dtype = torch.get_autocast_dtype(device)
     # Peepholes are not a convolution's: they multiply c in its own type.
     cast = {
         name: value if value is None or name == "weight_ch" else value.to(dtype)

@@ -22,7 +22,7 @@ from . import _native, _triton
 from ._graphs import Graphs, Tensors
 from ._passes import PASSES
 from ._sequence import sequence_pass
-from ._transforms import transformed
+from ._transforms import compute_type, transformed
 
 AUTO = "auto"
 _VARIABLE = "FRAMECAST_KERNEL"
@@ -54,10 +54,8 @@ class Call:
     @property
     def dtype(self) -> torch.dtype:
         """What its convolutions compute in."""
-        if torch.is_autocast_enabled(self.device.type):
-            return torch.get_autocast_dtype(self.device.type)
         assert self.weights.weight_hh is not None
-        return self.weights.weight_hh.dtype
+        return compute_type(self.weights.weight_hh)
 
     def tensors(self) -> list[Tensor]:
         """All of its tensors."""
@@ -102,7 +100,7 @@ def _sequence_refuses(call: Call) -> str | None:
     spec = call.spec
     padded = any(k > 1 for k in spec.recurrent.kernel_size)
     for wrong, reason in (
-        (transformed(), "torch.func, forward mode, compilation, export or tracing is at work"),
+        (transformed(), "torch.func, forward mode, compilation, export, tracing or a dispatch mode is at work"),
         (spec.rule not in PASSES, f"the activations of {type(spec.rule).__name__} are not the default ones"),
         (spec.peephole not in (None, "channel"), f"`peephole` is {spec.peephole!r}"),
         (spec.proj_size, f"`proj_size` is {spec.proj_size}"),

@@ -23,6 +23,8 @@ _STATE_NAMES = ("h", "c")
 class RecurrentCell(RecurrentModule):
     """Base of all one-step modules; the options are those of the layer of the same name."""
 
+    weight_hh: Tensor
+
     def __init__(
         self,
         input_size: int,
@@ -106,7 +108,7 @@ class RecurrentCell(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the cell.
         """
-        spec, weight = self._spec, next(self.parameters())
+        spec, weight = self._spec, self.weight_hh
         if hx is not None and spec.rule.states > 1:
             check_pair(hx, "(h, c)")
         given = None if hx is None else ((hx,) if spec.rule.states == 1 else tuple(hx))
@@ -150,4 +152,4 @@ class RecurrentCell(RecurrentModule):
         ):
             wanted = ", ".join(("N", str(self.input_size), *space))
             raise ValueError(f"`input` must be ({wanted}) or without N, got shape {tuple(input.shape)}")
-        check_like("input", input, next(self.parameters()))
+        check_like("input", input, self.weight_hh)

@@ -72,7 +72,10 @@ class FusedOperator:
                 found: Tensors = self.operator(input, rest[:count] if count > 1 else rest[0], rest[count:], *options)
             return found
 
-        return _call(fused, reference, training and self.dropout > 0, (input, *states, *weights), count > 1)
+        return _call(fused, reference, self._masked(training), (input, *states, *weights), count > 1)
+
+    def _masked(self, training: bool) -> bool:
+        return training and self.dropout > 0 and self.layers > 1
 
     def __call__(
         self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
@@ -103,8 +106,7 @@ class FusedOperator:
             output, finals = reference(replace(frames, data=data), rows, given)
             return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
-        masked = training and self.dropout > 0
-        output, *final = _call(fused, plain, masked, (frames.data, *columns, *flat), count > 1)
+        output, *final = _call(fused, plain, self._masked(training), (frames.data, *columns, *flat), count > 1)
         return output, list(zip(*(column.unbind(0) for column in final), strict=True))
 
 
@@ -149,8 +151,9 @@ def _call(
     call = _Record(reference, torch.get_rng_state() if masked else None)
     outputs = fused(*_Guard.apply(call, *tensors))
     for k, output in enumerate(outputs):
-        if output.requires_grad:
-            output.register_hook(partial(call.gradients.__setitem__, k))
+        if output.grad_fn is not None:
+            # Not a hook of the tensor's: the node sees what users' hooks made of the gradient, and only if it is run.
+            output.grad_fn.register_prehook(partial(call.note, k, output.output_nr))
     return outputs
 
 
@@ -161,6 +164,12 @@ class _Record:
     reference: Callable[..., Tensors]
     random: Tensor | None
     gradients: dict[int, Tensor] = field(default_factory=dict)
+
+    def note(self, output: int, place: int, gradients: Sequence[Tensor | None]) -> None:
+        """Keep the gradient of an output, if it has one."""
+        gradient = gradients[place]
+        if gradient is not None:
+            self.gradients[output] = gradient
 
 
 class _Guard(torch.autograd.Function):
@@ -187,15 +196,14 @@ class _Guard(torch.autograd.Function):
             )
         # New nodes: one input may have been made from another, and that path is not ours to follow.
         inputs = tuple(t.view_as(t) for t in ctx.saved_tensors)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.autocast(inputs[0].device.type, enabled=False):
             if random is not None:
                 torch.set_rng_state(random)  # the same dropout masks
             outputs = ctx.call.reference(*inputs)
-        wanted = [t for t in inputs if t.requires_grad]
-        pairs = [(outputs[k], g) for k, g in arrived.items() if outputs[k].requires_grad]
-        found = iter(
-            torch.autograd.grad(
+            wanted = [t for t in inputs if t.requires_grad]
+            pairs = [(outputs[k], g) for k, g in arrived.items() if outputs[k].requires_grad]
+            found = torch.autograd.grad(
                 [o for o, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True
             )
-        )
-        return None, *(next(found) if t.requires_grad else None for t in inputs)
+        values = iter(found)
+        return None, *(next(values) if t.requires_grad else None for t in inputs)

@@ -32,6 +32,8 @@ _PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dila
 class RecurrentLayer(RecurrentModule):
     """Base of all recurrent layers; see :class:`framecast.nn.ConvLSTM2d` for the options."""
 
+    weight_hh_l0: Tensor
+
     def __init__(
         self,
         input_size: int,
@@ -201,7 +203,7 @@ class RecurrentLayer(RecurrentModule):
         else:
             frames, states, batched = self._with_input(input, hx, lengths, steps)
         weights = [self._weights(spec, suffix) for k, spec in enumerate(self._specs) for suffix in self._suffixes(k)]
-        run = partial(self._run_layers, zero_state=hx is None)
+        run = partial(self._run_layers, training=self.training, zero_state=hx is None)
         if self._operator is not None and frames.is_plain() and operators_run():
             kernels.record("torch", _FUSED)
             data, finals = self._operator(frames, states, weights, self.training, run)
@@ -230,10 +232,11 @@ class RecurrentLayer(RecurrentModule):
         batch, count = x.shape[0 if self.batch_first else 1], self.num_layers * self._directions
         states = [x.new_zeros(count, batch, channels) for channels in self._specs[0].state_channels]
         weights = [getattr(self, name) for name in self._names]
-        output, *final = self._operator.padded(x, states, weights, self.training, self.batch_first, self._again)
+        again = partial(self._again, self.training)
+        output, *final = self._operator.padded(x, states, weights, self.training, self.batch_first, again)
         return output, final[0] if len(final) == 1 else tuple(final)
 
-    def _again(self, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+    def _again(self, training: bool, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """The results of :meth:`_run_short` without torch's operator, as a function of all tensors."""
         count = self._specs[0].rule.states
         frames, values = Frames.from_padded(x.transpose(0, 1) if self.batch_first else x), iter(rest[count:])
@@ -241,14 +244,14 @@ class RecurrentLayer(RecurrentModule):
             Weights(**{name: next(values) for name in spec.shapes()}) for spec in self._specs for _ in self._suffixes(0)
         ]
         states = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
-        data, finals = self._run_layers(frames, states, weights, zero_state=False)
+        data, finals = self._run_layers(frames, states, weights, training=training, zero_state=False)
         output = frames.to_output(data)
         assert isinstance(output, Tensor)
         output = output.transpose(0, 1) if self.batch_first else output
         return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
     def _run_layers(
-        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], *, zero_state: bool
+        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], *, training: bool, zero_state: bool
     ) -> tuple[Tensor, list[State]]:
         """Run layer after layer, with one state and one set of weights per layer and direction."""
         data, finals = frames.data, []
@@ -264,7 +267,7 @@ class RecurrentLayer(RecurrentModule):
                     frames.batch_sizes,
                     state,
                     reverse=d == 1,
-                    training=self.training,
+                    training=training,
                     zero_state=zero_state,
                     checkpoint=self.checkpoint,
                 )
@@ -272,7 +275,7 @@ class RecurrentLayer(RecurrentModule):
                 finals.append(final)
             data = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
             if self.dropout and k + 1 < self.num_layers:
-                data = F.dropout(data, self.dropout, self.training)
+                data = F.dropout(data, self.dropout, training)
         assert data is not None
         return data, finals
 
@@ -305,7 +308,7 @@ class RecurrentLayer(RecurrentModule):
         if hx is None:
             states = self._states.zeros(frames.batch, size, frames.data)
         else:
-            states = frames.sort(self._states.split(hx, frames.batch, size, batched, next(self.parameters())))
+            states = frames.sort(self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0))
         return frames, states, batched
 
     def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
@@ -318,7 +321,7 @@ class RecurrentLayer(RecurrentModule):
         steps = whole("steps", steps, 1)
         batch, size, batched = self._states.sizes_of(hx, self._axes)
         check_spatial_size("hx", size, self._spatial_size)
-        states = self._states.split(hx, batch, size, batched, next(self.parameters()))
+        states = self._states.split(hx, batch, size, batched, self.weight_hh_l0)
         return Frames(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
@@ -330,7 +333,7 @@ class RecurrentLayer(RecurrentModule):
                 f"`{name}` has {frames.shape[len(leading)]} channels, but `input_size` is {self.input_size} "
                 f"(shape {tuple(frames.shape)})"
             )
-        check_like(name, frames, next(self.parameters()))
+        check_like(name, frames, self.weight_hh_l0)
 
 
 def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:

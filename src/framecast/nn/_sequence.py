@@ -47,7 +47,8 @@ class Frames:
         """Pack ``frames (T, N, C, *S)``; ``lengths (N,)`` on the CPU, in any order."""
         steps, batch = frames.shape[:2]
         if lengths is None:
-            repeated = steps > 1 and frames.stride(0) == 0  # expanded over time: one frame, projected once
+            # Expanded over time: one frame, projected once; where each step's own gradient may be asked for, as it is.
+            repeated = steps > 1 and frames.stride(0) == 0 and not frames.requires_grad
             return cls(frames[0] if repeated else frames.flatten(0, 1), [batch] * steps, batch)
         lengths, order = lengths.sort(descending=True, stable=True)
         valid = torch.arange(steps, device="cpu").unsqueeze(1) < lengths
