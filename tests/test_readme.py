@@ -37,6 +37,10 @@ def place(tmp_path, monkeypatch, shared_data):
     for name in ("clouds", "rain", "snow", "fog"):
         frames = [Image.fromarray(f) for f in rng.integers(0, 255, (36, 20, 24), dtype=np.uint8)]
         frames[0].save(recordings / f"{name}.gif", save_all=True, append_images=frames[1:])
+    for name in ("cat", "dog"):
+        (tmp_path / "my_images" / name).mkdir(parents=True)
+        for k, pixels in enumerate(rng.integers(0, 255, (30, 20, 24, 3), dtype=np.uint8)):
+            Image.fromarray(pixels).save(tmp_path / "my_images" / name / f"{k}.png")
     np.save(tmp_path / "my_frames.npy", rng.integers(0, 255, (12, 20, 24)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -46,11 +50,14 @@ def test_every_command_and_every_example(place):
     seen = []
     for command in commands():
         seen.append(command[0])
+        if command[0] == "demo":  # minutes; tested by itself
+            continue
         more = {"fit": SHORT, "test": ["--trainer.limit_test_batches", "1"]}.get(command[0], [])
         assert main([*command, *more]) == 0, command
-    assert seen.count("fit") == 3
-    assert {"fit", "test", "report", "predict"} == set(seen)
-    for name in ("runs/moving_mnist/report.html", "runs/frames/report.html", "forecast/animation.gif"):
+    assert seen.count("fit") == 5
+    assert {"fit", "test", "report", "predict", "match", "embed", "demo"} == set(seen)
+    made = ("runs/moving_mnist/report.html", "runs/frames/report.html", "runs/siamese_mnist/report.html")
+    for name in (*made, "forecast/animation.gif", "cats.npz"):
         assert (place / name).is_file(), name
     names = {}
     for block in blocks("python"):

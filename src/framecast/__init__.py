@@ -1,4 +1,4 @@
-"""Framecast: recurrent layers for sequences of frames, and what turns them into forecasts.
+"""Framecast: recurrent layers for sequences of frames, and what turns them into forecasts and matches.
 
 ``framecast.nn`` needs torch alone; :func:`load` needs the extra ``train``.
 """
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._forecaster import Forecaster as Forecaster
-    from ._forecaster import load as load
+    from ._loading import load as load
+    from ._matcher import Matcher as Matcher
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs more than torch only when it is asked for."""
-    if name in ("load", "Forecaster"):
-        from . import _forecaster
+    if name in ("load", "Forecaster", "Matcher"):
+        from . import _loading
 
-        return getattr(_forecaster, name)
+        return getattr(_loading, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

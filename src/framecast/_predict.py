@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from framecast._forecaster import load
+from framecast._loading import load_forecaster
 from framecast.data import Recording, Scale, fresh_folder, read_recording, write_animation, write_recording
 
 _INPUT_EDGE, _FORECAST_EDGE = (130, 130, 130), (230, 97, 1)
@@ -40,7 +40,7 @@ def predict(
         grayscale: turn colour into one channel, by default as in training.
         device: where to run the network.
     """
-    forecaster = load(ckpt_path, device=device)
+    forecaster = load_forecaster(ckpt_path, device)
     gray = forecaster.grayscale if grayscale is None else grayscale
     recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce)
     frames = recording.frames

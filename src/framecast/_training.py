@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
-import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from framecast import __version__
-from framecast._forecaster import read_checkpoint
+from framecast._checkpoint import read_checkpoint
+from framecast._results import results_of
 from framecast.data import FramesDataModule, Scale, fresh_folder
-from framecast.metrics import format_table
-from framecast.tasks import BEST, LAST, BestCheckpoint, FramesPerSecond, LastCheckpoint, Task, TrainingDivergedError
+from framecast.tasks import BEST, LAST, LastCheckpoint, Task, TrainingDivergedError
 
 _CONFIG = "config.yaml"
 
@@ -155,9 +151,8 @@ class _CommandLine(LightningCLI):
                 own["logger"] = config.get("logger")
             own["enable_checkpointing"] = True
             callbacks += [
-                BestCheckpoint(self.folder),
+                *self.model.run_callbacks(self.folder),
                 LastCheckpoint(self._get(self.config_init, "checkpoint_every_n_steps")),
-                FramesPerSecond(),
             ]
         return super().instantiate_trainer(**own, callbacks=callbacks, **kwargs)
 
@@ -186,13 +181,7 @@ class _CommandLine(LightningCLI):
         if self.trainer.world_size == 1:
             self.datamodule.prepare_data()
         self.datamodule.setup("fit")
-        channels = self.datamodule.describe("train")["channels"]
-        taken = getattr(self.model.network, "channels", channels)
-        if channels != taken:
-            raise ValueError(
-                f"the frames have {channels} channel{'s' * (channels > 1)}, but the model takes {taken}: "
-                f"set --model.network.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
-            )
+        self.model.check_data(self.datamodule.describe("train"))
         self.datamodule.train_dataloader()
 
     def fit(self, **kwargs: Any) -> None:
@@ -234,30 +223,11 @@ class _CommandLine(LightningCLI):
 
     def after_test(self) -> None:
         """Print and write the scores and their protocol."""
-        scores = self.model.results()
+        results = results_of(self.model, self.datamodule, Path(self._get(self.config, "ckpt_path")))
         if not self.trainer.is_global_zero:
             return
-        checkpoint = Path(self._get(self.config, "ckpt_path"))
-        protocol = {
-            **self.datamodule.describe("test"),
-            "split": "test",
-            "sequences": self.model.sequences,
-            "scale": self.datamodule.scale.as_dict(),
-            "averaging": "MSE, MAE and cross-entropy are sums over a frame's valid pixels (MSE and MAE of unclipped "
-            "forecasts), SSIM and PSNR are of frames clipped to [0, 1]; all are means over frames and sequences",
-            "checkpoint": str(checkpoint),
-            "step": int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
-            "seed": self.datamodule.seed,
-            "parameters": sum(p.numel() for p in self.model.network.parameters()),
-            "framecast": __version__,
-            "torch": torch.__version__,
-        }
-        with (self.output / "metrics.json").open("x") as file:
-            json.dump({"protocol": protocol, "scores": scores}, file, indent=2)
-        examples = {name: torch.stack(parts).numpy() for name, parts in self.model.examples.items() if parts}
-        if examples:
-            np.savez_compressed(self.output / "examples.npz", allow_pickle=False, **examples)
-        print(f"\n{format_table(scores)}\n\n{_in_words(protocol)}\n\nscores: {self.output / 'metrics.json'}")
+        results.write(self.output)
+        print(f"\n{results.words}\n\nscores: {self.output / 'metrics.json'}")
         print(f"next: framecast report --run {self.folder}")
 
 
@@ -281,15 +251,6 @@ def fresh_name(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
-
-
-def _in_words(protocol: dict[str, Any]) -> str:
-    size = "x".join(map(str, protocol["frame_size"]))
-    return (
-        f"{protocol['data']}; {protocol['sequences']} sequences of the {protocol['split']} part; "
-        f"{protocol['input_frames']} frames in, {protocol['horizon']} out, {size} pixels, unit scale. "
-        f"{protocol['averaging']}. {protocol['checkpoint']}, step {protocol['step']}."
-    )
 
 
 def _values_of(args: list[str], names: tuple[str, ...]) -> list[str]:

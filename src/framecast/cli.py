@@ -1,4 +1,4 @@
-"""The command line: ``framecast fit | validate | test | predict | report | demo``.
+"""The command line: ``framecast fit | validate | test | predict | match | embed | report | demo``.
 
 Training commands are Lightning's command line over typed constructors; every option of every constructor is an option
 here and a key of the YAML configuration.
@@ -7,12 +7,13 @@ here and a key of the YAML configuration.
 from __future__ import annotations
 
 import argparse
+import inspect
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from framecast import __version__
@@ -21,19 +22,26 @@ from framecast._extras import require
 _OVERVIEW = """\
 usage: framecast COMMAND [options]
 
-  fit       train a network:            framecast fit --config moving_mnist
+  fit       train a network:            framecast fit --config moving_mnist    (or siamese_mnist)
   test      score it on unseen data:    framecast test --run runs/moving_mnist
   validate  its loss on validation data
   predict   forecast your own frames:   framecast predict --ckpt_path CKPT --input PATH --horizon 10 --output DIR
+  match     whether two images show the same thing, or a folder's images by likeness to one:
+                                        framecast match A B --ckpt_path CKPT
+  embed     vectors of your own images: framecast embed --ckpt_path CKPT --input DIR --output X.npz
   report    one HTML file of a run:     framecast report --run runs/moving_mnist
-  demo      all of it in minutes:       framecast demo forecast
+  demo      all of it in minutes:       framecast demo forecast                (or match)
 
 configurations by name: {configs}
 framecast COMMAND --help lists a command's options; those of the data and of the model:
-  framecast fit --data.help FrameData            (or MovingMNISTData)
-  framecast fit --model.help Forecast
+  framecast fit --data.help FrameData            (or MovingMNISTData;
+                                                  DigitPairsData, OmniglotData, ImageFolderData, ClipPairsData)
+  framecast fit --model.help Forecast            (or Match)
   framecast fit --model.network.help EncoderForecaster
 """
+
+# Demonstrations and their configurations.
+_DEMOS = {"forecast": "demo_forecast", "match": "siamese_digits"}
 
 # What Lightning says of things that are as they should be here.
 _NOISE = (
@@ -108,6 +116,8 @@ def _commands() -> dict[str, Callable[[list[str]], None]]:
         "validate": _lightning,
         "test": _lightning,
         "predict": _predict,
+        "match": _match,
+        "embed": _embed,
         "report": _report,
         "demo": _demo,
     }
@@ -129,6 +139,18 @@ def _predict(args: list[str]) -> None:
     from framecast._predict import predict
 
     _call(predict, args)
+
+
+def _match(args: list[str]) -> None:
+    from framecast._matching import match
+
+    _call(match, args, positional=("first", "second"), switches={"invert": "both"})
+
+
+def _embed(args: list[str]) -> None:
+    from framecast._matching import embed
+
+    _call(embed, args, switches={"invert": True})
 
 
 def _report(args: list[str]) -> None:
@@ -155,13 +177,13 @@ def _demo(args: list[str]) -> None:
         """Train, test and report on data that comes with the package, in a few minutes.
 
         Args:
-            what: the demonstration, "forecast".
+            what: the demonstration, "forecast" or "match".
             runs: the folder to put the run into.
         """
-        if what != "forecast":
-            raise ValueError(f"there is no demonstration {what!r}; there is 'forecast'")
+        if what not in _DEMOS:
+            raise ValueError(f"there is no demonstration {what!r}; there are {' and '.join(map(repr, _DEMOS))}")
         run = str(fresh_name(Path(runs) / f"demo-{what}"))
-        _lightning(["fit", "--config", f"demo_{what}", "--run", run])
+        _lightning(["fit", "--config", _DEMOS[what], "--run", run])
         _lightning(["test", "--run", run])
         _report(["report", "--run", run])
 
@@ -170,8 +192,20 @@ def _demo(args: list[str]) -> None:
     _call(demo, args)
 
 
-def _call(function: Callable[..., None], args: list[str]) -> None:
-    """Call a function with arguments from the command line."""
+def _call(
+    function: Callable[..., None],
+    args: list[str],
+    positional: Sequence[str] = (),
+    switches: Mapping[str, bool | str] | None = None,
+) -> None:
+    """Call a function with arguments from the command line.
+
+    Args:
+        function: what the command does; its parameters are the command's options.
+        args: the command and its arguments.
+        positional: parameters that are given without their names.
+        switches: parameters whose name alone may be given, and the value that this stands for.
+    """
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     jsonargparse = require("jsonargparse", "train", "the command line")
     parser = jsonargparse.ArgumentParser(
@@ -180,8 +214,21 @@ def _call(function: Callable[..., None], args: list[str]) -> None:
         exit_on_error=False,
         allow_abbrev=False,
     )
-    parser.add_function_arguments(function, as_group=False)
+    switches = switches or {}
+    parser.add_function_arguments(function, as_group=False, skip={*positional, *switches})
+    parameters = inspect.signature(function, eval_str=True).parameters
+    for name in positional:
+        parser.add_argument(name, type=str, help=_help(function, name))
+    for name, value in switches.items():
+        kind, default = parameters[name].annotation, parameters[name].default
+        parser.add_argument(f"--{name}", type=kind, nargs="?", const=value, default=default, help=_help(function, name))
     function(**parser.parse_args(args[1:]).as_dict())
+
+
+def _help(function: Callable[..., None], name: str) -> str:
+    """What a function's docstring says of an argument."""
+    found = re.search(rf"^ +{name}: (.*(?:\n {{12}}.*)*)$", function.__doc__ or "", re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
 
 
 def _is_callers(error: Exception) -> bool:

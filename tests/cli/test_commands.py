@@ -148,7 +148,7 @@ def test_help_and_version(capsys):
     assert framecast.__version__ in capsys.readouterr().out
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in (*shipped_configs(), "fit", "test", "predict", "report", "demo"):
+    for name in (*shipped_configs(), "fit", "test", "predict", "match", "embed", "report", "demo"):
         assert name in shown
 
 
@@ -159,10 +159,24 @@ def test_every_shipped_configuration_runs(config, tmp_path, monkeypatch):
         for i in range(3):
             np.save(tmp_path / f"r{i}.npy", np.random.default_rng(i).random((24, 16, 16)))
         more += ["--data.folder", str(tmp_path), "--data.batch_size", "2"]
+    if config == "siamese_omniglot":
+        more += ["--data.train_zip", drawings(tmp_path / "train", "Greek", 32), "--data.test_zip"]
+        more += [drawings(tmp_path / "test", "Tagalog", 5), "--data.val_batch_size", "20"]
     run = tmp_path / "run"
     fit = ["fit", "--config", config, "--run", str(run), "--trainer.enable_progress_bar", "false"]
     assert main([*fit, "--trainer.accelerator", "cpu", *more]) == 0
     assert main(["test", "--run", str(run), "--trainer.limit_test_batches", "1"]) == 0
+
+
+def drawings(folder, alphabet, characters):
+    """A folder as Omniglot's, four drawings of each character."""
+    for number in range(characters):
+        place = folder / alphabet / f"character{number + 1:02}"
+        place.mkdir(parents=True)
+        for writer in range(1, 5):
+            values = np.random.default_rng((number, writer)).random((20, 20)) > 0.3
+            Image.fromarray(values).save(place / f"{number:04}_{writer:02}.png")
+    return str(folder)
 
 
 def test_wrong_commands_and_options(run, checkpoint, tmp_path, capsys):

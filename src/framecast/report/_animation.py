@@ -73,7 +73,7 @@ def _compose(examples: Examples, index: int, time: int, scale: Scale, limit: flo
     for place, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         left = 2 + place * (column + _GAP) + (column - width) // 2
         colour = _QUIET if lead < 0 else _ACCENT if place == 1 else _INK
-        draw.text((left, 4), title, font=_font(27, bold=lead >= 0), fill=colour)
+        draw.text((left, 4), title, font=font(27, bold=lead >= 0), fill=colour)
         draw.rectangle((left - 1, _HEADER - 1, left + width, _HEADER + height), outline=_RULE, fill=_EMPTY)
         if panel is not None:
             canvas.paste(panel, (left, _HEADER))
@@ -87,7 +87,7 @@ def _draw_clock(draw: ImageDraw.ImageDraw, size: tuple[int, int], time: int, inp
     """Draw the lead time and a bar with one cell per frame."""
     width, height = size
     label = time_label(time - inputs + 1)
-    draw.text((2, height - _FOOTER + 14), label, font=_font(27, bold=True), fill=_QUIET if time < inputs else _ACCENT)
+    draw.text((2, height - _FOOTER + 14), label, font=font(27, bold=True), fill=_QUIET if time < inputs else _ACCENT)
     left, top, count = 2 + 112, height - _FOOTER + 22, inputs + horizon
     cell = (width - 2 - left) / count
     gap = 3 if cell > 8 else 1
@@ -95,7 +95,7 @@ def _draw_clock(draw: ImageDraw.ImageDraw, size: tuple[int, int], time: int, inp
         colour = ("#8d95a5" if place < inputs else _ACCENT) if place <= time else "#e4e6eb"
         start = left + place * cell
         draw.rectangle((round(start), top, max(round(start + cell) - gap, round(start) + 1), top + 13), fill=colour)
-    small = _font(21)
+    small = font(21)
     draw.text((left, top + 22), "input", font=small, fill=_QUIET)
     draw.text((left + max(inputs * cell, 80), top + 22), "forecast", font=small, fill=_ACCENT)
 
@@ -112,6 +112,7 @@ def time_label(lead_time: int) -> str:
     return f"t+{lead_time}" if lead_time > 0 else f"t−{-lead_time}"
 
 
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Return the typeface that comes with matplotlib, `size` pixels high."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return ImageFont.truetype(str(folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")), size)

@@ -23,7 +23,7 @@ _STYLES = {
     "zero": ("#8f5f86", (0, (5, 1.5, 1, 1.5))),
 }
 _OTHERS = ("#7a6a00", (0, (3, 1, 1, 1, 1, 1)))
-_FONT = 8.5
+FONT = 8.5
 _RAW_POINTS = 1500
 _SYSTEM_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -39,7 +39,7 @@ def lead_time_chart(scores: Scores, key: str) -> Figure | None:
     if not lines:
         return None
     beyond = _off_the_chart(lines) if score_name(key).better == "lower" else None
-    figure, axes = _axes(4.4, 2.75)
+    figure, axes = plain_axes(4.4, 2.75)
     for name, values in reversed(lines.items()):
         colour, dashes = _STYLES.get(name, _OTHERS)
         lead_times = np.arange(1, len(values) + 1)
@@ -55,7 +55,7 @@ def lead_time_chart(scores: Scores, key: str) -> Figure | None:
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     ends = {forecast_name(name): (values, _STYLES.get(name, _OTHERS)[0]) for name, values in lines.items()}
-    _label_ends(axes, ends, beyond and forecast_name(beyond))
+    label_ends(axes, ends, beyond and forecast_name(beyond))
     return figure
 
 
@@ -79,7 +79,7 @@ def learning_curve(log: dict[str, Series]) -> Figure | None:
     losses = np.array([*train[1], *validation[1]])
     if not losses.size:
         return None
-    figure, axes = _axes(5.6, 2.7)
+    figure, axes = plain_axes(5.6, 2.7)
     ends = {}
     if train[0]:
         steps, values = np.array(train[0]), np.array(train[1])
@@ -101,7 +101,7 @@ def learning_curve(log: dict[str, Series]) -> Figure | None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("step")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    _label_ends(axes, ends)
+    label_ends(axes, ends)
     return figure
 
 
@@ -128,20 +128,21 @@ def svg_uri(figure: Figure) -> str:
     return data_uri(text.encode(), "svg+xml")
 
 
-def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+def plain_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of so many inches, and its axes with horizontal lines alone."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#a9afba")
-    axes.tick_params(colors=QUIET, labelsize=_FONT, length=0, which="both")
+    axes.tick_params(colors=QUIET, labelsize=FONT, length=0, which="both")
     axes.tick_params(axis="x", length=3, color="#a9afba")
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.xaxis.label.set(color=QUIET, fontsize=_FONT)
+    axes.xaxis.label.set(color=QUIET, fontsize=FONT)
     return figure, axes
 
 
-def _label_ends(axes: Axes, lines: dict[str, tuple[NDArray[np.floating], str]], beyond: str | None = None) -> None:
+def label_ends(axes: Axes, lines: dict[str, tuple[NDArray[np.floating], str]], beyond: str | None = None) -> None:
     """Write each line's name and last value at its right end, moved apart where they would touch."""
     ends = {name: float(values[np.isfinite(values)][-1]) for name, (values, _) in lines.items()}
     names = sorted(ends, key=lambda name: ends[name])
@@ -149,7 +150,7 @@ def _label_ends(axes: Axes, lines: dict[str, tuple[NDArray[np.floating], str]], 
     right = axes.get_xlim()[1]
     heights = [1.0 if name == beyond else float(to_axes.transform((right, ends[name]))[1]) for name in names]
     room = axes.figure.get_figure(root=True).get_figheight() * 72 * 0.8  # points of the plotting area, roughly
-    for name, height in zip(names, spread(heights, 2.5 * _FONT / room), strict=True):
+    for name, height in zip(names, spread(heights, 2.5 * FONT / room), strict=True):
         axes.annotate(
             f"{name}\n{number(ends[name])}" + (" ↑ off the chart" if name == beyond else ""),
             (1, height),
@@ -157,7 +158,7 @@ def _label_ends(axes: Axes, lines: dict[str, tuple[NDArray[np.floating], str]], 
             xycoords="axes fraction",
             textcoords="offset points",
             va="center",
-            fontsize=_FONT,
+            fontsize=FONT,
             color=lines[name][1],
             linespacing=1.05,
             fontweight="bold" if name == "Model" else "normal",

@@ -53,8 +53,8 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Run:
-    """All of a run folder that the report tells."""
+class RunFolder:
+    """What the report tells of a run, whatever it was trained for."""
 
     path: Path
     config: str
@@ -62,9 +62,7 @@ class Run:
     log: dict[str, Series] = field(default_factory=dict)
     """Column of the CSV log: its series, resumed logs merged."""
     protocol: dict[str, Any] = field(default_factory=dict)
-    scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    """By forecast (`"model"` and baselines), then by score: `{"mean": x, "by_lead_time": [...]}`."""
-    examples: Examples | None = None
+    """How the scores were made."""
     test: str | None = None
     """Name of the folder with the test results."""
 
@@ -72,6 +70,15 @@ class Run:
     def name(self) -> str:
         """Name of the folder."""
         return self.path.resolve().name
+
+
+@dataclass(frozen=True)
+class Run(RunFolder):
+    """All that the report tells of a run that forecasts."""
+
+    scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """By forecast (`"model"` and baselines), then by score: `{"mean": x, "by_lead_time": [...]}`."""
+    examples: Examples | None = None
 
     @property
     def scale(self) -> Scale:
@@ -90,6 +97,47 @@ def read_run(path: Path, test: str | None = None) -> Run:
         FileNotFoundError: if `path` is not a run folder, or has no folder `test`.
         ValueError: if a file inside cannot be read.
     """
+    config = read_config(path)
+    folder = test_folder(path, test)
+    protocol, scores = _read_scores(folder / "metrics.json") if folder else ({}, {})
+    return Run(
+        path=path,
+        config=config,
+        log=read_logs(path / "logs" / "csv"),
+        protocol=protocol,
+        scores=scores,
+        examples=read_examples(folder / "examples.npz") if folder and (folder / "examples.npz").is_file() else None,
+        test=folder.name if folder else None,
+    )
+
+
+def read_task(path: Path, test: str | None = None) -> str:
+    """Tell what a run was trained for: the task its metrics name, or what an untested run's files show.
+
+    Args:
+        path: as for :func:`read_run`.
+        test: as for :func:`read_run`.
+
+    Returns:
+        `"match"`, `"forecast"`, or another word found in the metrics.
+
+    Raises:
+        FileNotFoundError: as for :func:`read_run`.
+        ValueError: if the metrics cannot be read.
+    """
+    read_config(path)
+    folder = test_folder(path, test)
+    if folder is not None:
+        return str(read_json(folder / "metrics.json").get("task", "forecast"))
+    return "match" if (path / "embedding_epochs.npz").is_file() else "forecast"
+
+
+def read_config(path: Path) -> str:
+    """Return the text of a run's `config.yaml`.
+
+    Raises:
+        FileNotFoundError: if `path` is not a run folder.
+    """
     if not path.is_dir():
         raise FileNotFoundError(f"no run folder at `{path}`: give the folder that `framecast fit` wrote")
     config = path / "config.yaml"
@@ -97,17 +145,7 @@ def read_run(path: Path, test: str | None = None) -> Run:
         raise FileNotFoundError(
             f"`{path}` is not a run folder, it has no config.yaml: give the folder that `framecast fit` wrote"
         )
-    folder = _test_folder(path, test)
-    protocol, scores = _read_metrics(folder / "metrics.json") if folder else ({}, {})
-    return Run(
-        path=path,
-        config=config.read_text(encoding="utf-8", errors="replace"),
-        log=_read_logs(path / "logs" / "csv"),
-        protocol=protocol,
-        scores=scores,
-        examples=read_examples(folder / "examples.npz") if folder and (folder / "examples.npz").is_file() else None,
-        test=folder.name if folder else None,
-    )
+    return config.read_text(encoding="utf-8", errors="replace")
 
 
 def read_examples(path: Path) -> Examples:
@@ -145,7 +183,12 @@ def _squared_error(forecast: Frames, target: Frames) -> float:
     return float(np.sum(sums)) / max(frames, 1)
 
 
-def _test_folder(path: Path, test: str | None) -> Path | None:
+def test_folder(path: Path, test: str | None) -> Path | None:
+    """Return the folder of a run with the test results: the one named, or the newest, if there is one.
+
+    Raises:
+        FileNotFoundError: if the one named has no metrics.
+    """
     if test is None:
         folders = [folder for folder in path.glob("test*") if (folder / "metrics.json").is_file()]
         return max(folders, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
@@ -155,23 +198,39 @@ def _test_folder(path: Path, test: str | None) -> Path | None:
     return path / test
 
 
-def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a `metrics.json`.
+
+    Raises:
+        ValueError: if it is damaged, or holds anything but names with values.
+    """
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"`{path}` cannot be read ({error!r}): run `framecast test` again") from error
+    if not isinstance(metrics, dict):
+        raise ValueError(f"`{path}` cannot be read (it holds no names): run `framecast test` again")
+    return metrics
+
+
+def _read_scores(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    metrics = read_json(path)
+    try:
         protocol, scores = metrics["protocol"], metrics["scores"]
         for score in (score for forecast in scores.values() for score in forecast.values()):
-            score["mean"], score["by_lead_time"] = _finite(score["mean"]), [*map(_finite, score["by_lead_time"])]
+            score["mean"], score["by_lead_time"] = finite(score["mean"]), [*map(finite, score["by_lead_time"])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"`{path}` cannot be read ({error!r}): run `framecast test` again") from error
     return protocol, scores
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """Return a number, or None for one that is infinite, NaN or missing."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _read_logs(folder: Path) -> dict[str, Series]:
-    """Merge the logs of a run and its resumptions: a later one counts from its first step on."""
+def read_logs(folder: Path) -> dict[str, Series]:
+    """Read the CSV logs of a run and its resumptions as one: a later one counts from its first step on."""
     numbered = [(int(suffix), path) for path in folder.glob("version_*") if (suffix := path.name[8:]).isdigit()]
     rows: list[tuple[int, dict[str, str]]] = []
     for _, version in sorted(numbered):
@@ -207,6 +266,6 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 def _number(text: str | None) -> float | None:
     try:
-        return _finite(float(text)) if text else None
+        return finite(float(text)) if text else None
     except ValueError:
         return None

@@ -147,7 +147,7 @@ def protocol_rows(run: Run) -> list[tuple[str, str]]:
         unit = f" ({scale.unit})" if scale.unit else ""
         ends = f"{short(scale.low)} to {short(scale.high)} of the data{unit}"
         rows.append(("Units", f"Scored in unit scale: {ends} became 0 to 1"))
-    rows += [("Averaging", protocol.get("averaging")), ("Checkpoint", _checkpoint(protocol))]
+    rows += [("Averaging", protocol.get("averaging")), ("Checkpoint", checkpoint_words(protocol))]
     if protocol.get("parameters") is not None:
         rows.append(("Model", count(protocol["parameters"], "parameter")))
     if protocol.get("seed") is not None:
@@ -176,7 +176,8 @@ def _frames(protocol: dict[str, Any]) -> str | None:
     return ", ".join(parts)
 
 
-def _checkpoint(protocol: dict[str, Any]) -> str | None:
+def checkpoint_words(protocol: dict[str, Any]) -> str:
+    """Return which checkpoint was tested."""
     parts = [str(protocol["checkpoint"])] if protocol.get("checkpoint") else []
     if protocol.get("step") is not None:
         parts.append(f"step {protocol['step']:,}")

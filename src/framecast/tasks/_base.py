@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
+
+from ._callbacks import BestCheckpoint
 
 
 class TrainingDivergedError(RuntimeError):
@@ -42,6 +45,9 @@ class Task(pl.LightningModule):
     """
 
     kind: str
+    """Name of the task in a checkpoint."""
+    monitor = ("val_loss", "min")
+    """What tells the best validation: name of a logged value, and whether the lowest or the highest is best."""
 
     def __init__(
         self,
@@ -83,6 +89,20 @@ class Task(pl.LightningModule):
             "network": type(self.network).__name__,
             "config": getattr(self.network, "config", {}),
         }
+
+    def check_data(self, about: dict[str, Any]) -> None:
+        """Refuse data that the network cannot take, before any work.
+
+        Args:
+            about: what the data module's ``describe`` says of the training part.
+
+        Raises:
+            ValueError: naming what does not fit, and the option to change.
+        """
+
+    def run_callbacks(self, folder: Path) -> list[pl.Callback]:
+        """What accompanies a training of this task in a run's folder."""
+        return [BestCheckpoint(folder, *self.monitor)]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch, logged, and refused if it is no number."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -57,17 +58,20 @@ class LastCheckpoint(pl.Callback):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keep ``checkpoints/best.ckpt`` in the run's folder, the one with the lowest validation loss.
+    """Keep ``checkpoints/best.ckpt`` in the run's folder, the one with the best validation.
 
     Args:
         folder: the run's folder. It may have moved since the run began.
+        monitor: name of the logged value that says how good a validation is.
+        mode: ``"min"`` if lower values are better, or ``"max"``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monitor: str = "val_loss", mode: str = "min") -> None:
         super().__init__(
             dirpath=folder / "checkpoints",
             filename=Path(BEST).stem,
-            monitor="val_loss",
+            monitor=monitor,
+            mode=mode,
             enable_version_counter=False,
             save_on_train_epoch_end=False,
         )
@@ -93,16 +97,24 @@ def save_whole(trainer: pl.Trainer, path: Path) -> None:
         part.replace(path)
 
 
-class FramesPerSecond(pl.Callback):
-    """Log how many frames training takes in a second, input and target counted."""
+class _PerSecond(pl.Callback):
+    """Log how much training takes in a second."""
+
+    name: str
+    often: int
+    """How much to count before the clock starts anew."""
 
     def __init__(self) -> None:
         self._start: float | None = None
-        self._frames = 0
+        self._count = 0
+
+    def count(self, batch: dict[str, Tensor]) -> int:
+        """How much a batch holds."""
+        raise NotImplementedError(f"{type(self).__name__} counts nothing")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock anew, without what validation took."""
-        self._start, self._frames = None, 0
+        self._start, self._count = None, 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -111,10 +123,27 @@ class FramesPerSecond(pl.Callback):
         if self._start is None:  # the first step warms up and is not counted
             self._start = time.perf_counter()
             return
-        self._frames += sum(
-            batch[name].shape[0] * batch[name].shape[1] for name in ("input", "target") if name in batch
-        )
-        speed = self._frames / (time.perf_counter() - self._start)
-        pl_module.log("frames_per_second", speed, prog_bar=True)
-        if self._frames > 10_000:
-            self._start, self._frames = time.perf_counter(), 0
+        self._count += self.count(batch)
+        pl_module.log(self.name, self._count / (time.perf_counter() - self._start), prog_bar=True)
+        if self._count > self.often:
+            self._start, self._count = time.perf_counter(), 0
+
+
+class FramesPerSecond(_PerSecond):
+    """Log how many frames training takes in a second, input and target counted."""
+
+    name, often = "frames_per_second", 10_000
+
+    def count(self, batch: dict[str, Tensor]) -> int:
+        """Frames of all sequences."""
+        return sum(batch[name].shape[0] * batch[name].shape[1] for name in ("input", "target") if name in batch)
+
+
+class ImagesPerSecond(_PerSecond):
+    """Log how many images or clips training takes in a second, both sides of a pair counted."""
+
+    name, often = "images_per_second", 10_000
+
+    def count(self, batch: dict[str, Tensor]) -> int:
+        """Images, or clips."""
+        return sum(len(batch[name]) for name in ("image", "first", "second") if name in batch)

@@ -5,8 +5,10 @@ Shape letters: N batch, T input frames, K forecast frames, C channels, H height,
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from framecast.metrics import BASELINES, ForecastScores
 from framecast.models import EncoderForecaster
 
 from ._base import Task
+from ._callbacks import FramesPerSecond
 
 
 class Forecast(Task):
@@ -81,6 +84,22 @@ class Forecast(Task):
     def describe(self) -> dict[str, Any]:
         """See the base."""
         return {**super().describe(), "loss": self.loss_name}
+
+    def check_data(self, about: dict[str, Any]) -> None:
+        """See the base."""
+        if "input_frames" not in about:
+            raise ValueError("`data` must be sequences of frames for the task Forecast: MovingMNISTData or FrameData")
+        channels = about["channels"]
+        taken = getattr(self.network, "channels", channels)
+        if channels != taken:
+            raise ValueError(
+                f"the frames have {channels} channel{'s' * (channels > 1)}, but the model takes {taken}: "
+                f"set --model.network.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
+            )
+
+    def run_callbacks(self, folder: Path) -> list[pl.Callback]:
+        """See the base."""
+        return [*super().run_callbacks(folder), FramesPerSecond()]
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the loss of the validation set."""

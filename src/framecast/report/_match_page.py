@@ -1,0 +1,146 @@
+"""The page of a run that matches."""
+
+import shlex
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ._charts import svg_uri
+from ._embedding import embedding_figure, embedding_picture
+from ._frames import picture_uri
+from ._match_charts import best_place, distance_chart, roc_chart, validation_chart
+from ._match_run import Embedding, MatchPairs, MatchRun, Movement
+from ._match_words import cards, headline, percent, protocol_rows
+from ._mistakes import hardest_pairs
+from ._movement import animate_movement
+from ._page import command, render_page
+from ._palette import Palette, class_palette
+from ._projection import Projection, fit_projection
+from ._words import number
+
+_HARD_PAIRS = 12
+_VALIDATION = (
+    ("val_eer", "Equal error rate of validation", "EER", "lowest"),
+    ("val_auc", "ROC-AUC of validation", "ROC-AUC", "highest"),
+)
+
+
+def match_page(run: MatchRun) -> str:
+    """Return the report of a run that matches, as HTML."""
+    projection = palette = None
+    if run.embedding:
+        projection = fit_projection(run.embedding.vectors)
+        palette = class_palette(run.embedding.labels, run.embedding.classes)
+    content = {
+        "headline": headline(run),
+        "moving": run.movement is not None,
+        "cards": cards(run),
+        "protocol": protocol_rows(run),
+        "embedding": _embedding(run.embedding, projection, palette) if run.embedding else None,
+        "movement": _movement(run, run.movement, projection, palette) if run.movement else None,
+        "pairs": _pairs(run, run.pairs) if run.pairs else None,
+        "hard": _hard_pairs(run.pairs, run.embedding) if run.pairs and run.embedding else None,
+        "validation": _validation(run),
+        "commands": _commands(run),
+    }
+    return render_page("match.html.j2", run, content)
+
+
+def _embedding(embedding: Embedding, projection: Projection | None, palette: Palette | None) -> dict[str, Any]:
+    assert projection is not None
+    assert palette is not None
+    size = embedding.vectors.shape[1]
+    shares = projection.shares
+    return {
+        "picture": picture_uri(embedding_picture(embedding_figure(embedding, projection, palette))),
+        "count": len(embedding),
+        "size": size,
+        "explained": percent(sum(shares)) if shares else None,
+        "classes": len(np.unique(embedding.labels)),
+        "grouped": palette.grouped,
+        "others": palette.others is not None,
+    }
+
+
+def _movement(
+    run: MatchRun, movement: Movement, projection: Projection | None, palette: Palette | None
+) -> dict[str, Any]:
+    """Animate the movement, seen as the picture of the embedding is, wherever both are of one kind."""
+    size = movement.positions.shape[2]
+    if projection is None or projection.directions.shape[1] != size:
+        projection = fit_projection(movement.positions[-1])
+    own = palette is None or not palette.covers(movement.labels)
+    if palette is None or own:
+        names = run.embedding.classes if run.embedding else []
+        names = names + [f"class {label}" for label in range(len(names), int(movement.labels.max()) + 1)]
+        palette = class_palette(movement.labels, names)
+    animation, still, stops = animate_movement(movement, projection, palette)
+    return {
+        "animation": animation,
+        "still": still,
+        "images": len(movement.labels),
+        "epochs": len(movement.epochs),
+        "stops": stops,
+        "own_colours": own and run.embedding is not None,
+        "projected": projection.shares is not None,
+    }
+
+
+def _pairs(run: MatchRun, pairs: MatchPairs) -> dict[str, Any]:
+    scored = run.protocol.get("scored_images")
+    kept = len(run.embedding) if run.embedding else 0
+    return {
+        "distances": svg_uri(distance_chart(pairs)),
+        "roc": svg_uri(roc_chart(pairs)),
+        "count": len(pairs.similar),
+        "same": int(pairs.similar.sum()),
+        "kept": kept if isinstance(scored, int) and scored > kept else None,
+    }
+
+
+def _hard_pairs(pairs: MatchPairs, embedding: Embedding) -> list[dict[str, Any]]:
+    """The pairs to show, in two lists: of one class yet far apart, of two classes yet near."""
+    wrong = pairs.wrong()
+    lists = []
+    for similar, title, verdict in (
+        (True, "Same class, yet far apart", "farther apart than the threshold"),
+        (False, "Two classes, yet near", "nearer than the threshold"),
+    ):
+        of_kind = pairs.similar == similar
+        mistakes = int(wrong[of_kind].sum())
+        shown = [
+            {
+                "pictures": [_thumbnail(embedding, index) for index in (pair.first, pair.second)],
+                "names": [embedding.classes[embedding.labels[index]] for index in (pair.first, pair.second)],
+                "distance": number(pair.distance),
+                "wrong": pair.wrong,
+            }
+            for pair in hardest_pairs(pairs, similar, _HARD_PAIRS)
+        ]
+        facts = f"{mistakes:,} of {int(of_kind.sum()):,} pairs ({percent(mistakes / int(of_kind.sum()))}) are {verdict}"
+        lists.append({"title": title, "facts": facts if pairs.threshold is not None else None, "pairs": shown})
+    return [kind for kind in lists if kind["pairs"]]
+
+
+def _thumbnail(embedding: Embedding, index: int) -> str:
+    return picture_uri(Image.fromarray(embedding.images[index]))
+
+
+def _validation(run: MatchRun) -> list[dict[str, Any]]:
+    charts = []
+    for key, title, name, best in _VALIDATION:
+        series = run.log.get(key, ([], []))
+        figure = validation_chart(series, name, best)
+        if figure is not None:
+            place = best_place(np.array(series[1]), best)
+            fact = f"{best.capitalize()}: {percent(series[1][place])} at step {series[0][place]:,}, ringed."
+            charts.append({"title": title, "image": svg_uri(figure), "fact": fact})
+    return charts
+
+
+def _commands(run: MatchRun) -> list[str]:
+    """Return the commands that make the same run anew, test it and write the report."""
+    again = run.path.with_name(run.path.name + "-again")
+    fit = shlex.join(["framecast", "fit", "--config", str(run.path / "config.yaml"), "--run", str(again)])
+    return [fit, *(command(again, name) for name in ("test", "report"))]

@@ -1,0 +1,89 @@
+"""A set of images as their embeddings, gathered batch by batch.
+
+Shape letters: N batch, n images, m kept images, E embedding size, T frames, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_THUMBNAIL = 64  # longest side of a kept image in pixels
+
+
+class Embedded:
+    """Embeddings, classes and what else is known of a set of images; and thumbnails of some of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: set[int] = set()
+        self._parts: dict[str, list[Tensor]] = {"embedding": [], "thumbnail": []}
+
+    @property
+    def embeddings(self) -> Tensor:
+        """Float32 ``(n, E)``, on the CPU as all else."""
+        return self._whole("embedding")
+
+    @property
+    def labels(self) -> Tensor:
+        """Classes ``(n,)``."""
+        return self._whole("label")
+
+    @property
+    def groups(self) -> Tensor | None:
+        """Groups of classes ``(n,)``, if known."""
+        return self._whole("group") if "group" in self._parts else None
+
+    @property
+    def writers(self) -> Tensor | None:
+        """Who made each image ``(n,)``, if known."""
+        return self._whole("writer") if "writer" in self._parts else None
+
+    @property
+    def thumbnails(self) -> Tensor:
+        """The kept images, uint8 ``(m, H, W)`` or ``(m, H, W, 3)``; of clips the middle frame."""
+        images = self._whole("thumbnail")
+        return images[:, 0] if images.shape[1] == 1 else images.movedim(1, -1)
+
+    def keep(self, count: int, total: int) -> None:
+        """Keep thumbnails of so many of the images to come, evenly spread."""
+        self.kept = set(evenly_spread(count, total))
+
+    def add(self, embeddings: Tensor, batch: dict[str, Tensor]) -> None:
+        """Add a batch: its embeddings ``(N, E)`` and what the batch says of its images."""
+        self._parts["embedding"].append(embeddings.detach().float().cpu())
+        for name in ("label", "group", "writer"):
+            if name in batch:
+                self._parts.setdefault(name, []).append(batch[name].cpu())
+        rows = [row for row in range(len(embeddings)) if self.count + row in self.kept]
+        if rows:
+            lengths = batch["length"][rows] if "length" in batch else None
+            self._parts["thumbnail"].append(_thumbnails(batch["image"][rows], lengths))
+        self.count += len(embeddings)
+
+    def _whole(self, name: str) -> Tensor:
+        return torch.cat(self._parts[name])
+
+
+def evenly_spread(count: int, total: int) -> list[int]:
+    """Numbers of at most ``count`` of ``total`` things, first and last among them.
+
+    Example:
+        >>> evenly_spread(3, 9), evenly_spread(5, 2)
+        ([0, 4, 8], [0, 1])
+    """
+    count = min(count, total)
+    return [round(i * (total - 1) / max(count - 1, 1)) for i in range(count)]
+
+
+def _thumbnails(images: Tensor, lengths: Tensor | None) -> Tensor:
+    """Images ``(N, C, H, W)`` or clips ``(N, T, C, H, W)`` as uint8 ``(N, C, H, W)``, large ones made smaller."""
+    if images.dim() == 5:
+        middle = images.shape[1] // 2 * torch.ones(len(images)) if lengths is None else lengths // 2
+        images = images[torch.arange(len(images)), middle.long().cpu()]
+    longest = max(images.shape[-2:])
+    if longest > _THUMBNAIL:
+        size = [max(1, round(side * _THUMBNAIL / longest)) for side in images.shape[-2:]]
+        images = F.interpolate(images.float(), size, mode="area")
+    return images.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
