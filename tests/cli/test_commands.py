@@ -162,6 +162,13 @@ def test_every_shipped_configuration_runs(config, tmp_path, monkeypatch):
     if config == "siamese_omniglot":
         more += ["--data.train_zip", drawings(tmp_path / "train", "Greek", 32), "--data.test_zip"]
         more += [drawings(tmp_path / "test", "Tagalog", 5), "--data.val_batch_size", "20"]
+    if config == "siamese_images":
+        images = tmp_path / "images"
+        for name in ("cat", "dog"):
+            (images / name).mkdir(parents=True)
+            for k, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (60, 20, 24, 3), dtype=np.uint8)):
+                Image.fromarray(pixels).save(images / name / f"{k}.png")
+        more += ["--data.folder", str(images)]
     run = tmp_path / "run"
     fit = ["fit", "--config", config, "--run", str(run), "--trainer.enable_progress_bar", "false"]
     assert main([*fit, "--trainer.accelerator", "cpu", *more]) == 0

@@ -13,6 +13,7 @@ from PIL import Image
 import framecast
 from framecast.cli import main
 from framecast.data import load_digits, read_image
+from framecast.tasks import Match
 
 TINY = str(Path(__file__).parents[1] / "conf" / "tiny_match.yaml")
 CLIPS = str(Path(__file__).parents[1] / "conf" / "tiny_clips.yaml")
@@ -318,21 +319,31 @@ def test_a_cosine_model_measures_angles(tmp_path, digits):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 
-def test_stopping_and_resuming_from_the_command_line(tmp_path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    options = ["--config", TINY, "--model.schedule", "constant", "--checkpoint_every_n_steps", "1"]
-    assert main(["fit", *options, "--run", str(whole)]) == 0
-    assert main(["fit", *options, "--run", str(broken), "--trainer.max_steps", "13"]) == 0
-    assert torch.load(broken / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 13
-    assert main(["fit", "--run", str(broken), "--ckpt_path", "last", "--trainer.max_steps", "-1"]) == 0
+def test_a_run_that_is_interrupted_goes_on(run, tmp_path, monkeypatch):
+    broken, training_step = tmp_path / "broken", Match.training_step
+
+    def interrupted(task, batch, batch_idx):
+        if task.global_step == 13:
+            raise KeyboardInterrupt
+        return training_step(task, batch, batch_idx)
+
+    fit = ["fit", "--run", str(broken), "--checkpoint_every_n_steps", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Match, "training_step", interrupted)
+        assert main([*fit, "--config", TINY]) == 130
+    last = broken / "checkpoints" / "last.ckpt"
+    about = torch.load(last, weights_only=True)
+    assert about["global_step"] == 13
+    assert about["framecast"]["threshold"] > 0
+    assert main([*fit, "--ckpt_path", "last"]) == 0
     for name in ("last.ckpt", "best.ckpt"):
-        ends = [torch.load(run / "checkpoints" / name, weights_only=True) for run in (whole, broken)]
-        assert ends[0]["global_step"] == ends[1]["global_step"]
-        for key, value in ends[0]["state_dict"].items():
-            assert torch.equal(value, ends[1]["state_dict"][key]), key
-    with np.load(whole / "embedding_epochs.npz") as one, np.load(broken / "embedding_epochs.npz") as other:
-        assert one["epochs"].tolist() == other["epochs"].tolist() == [1, 2, 3]
-        np.testing.assert_array_equal(one["positions"], other["positions"])
+        whole, resumed = (torch.load(folder / "checkpoints" / name, weights_only=True) for folder in (run, broken))
+        assert whole["global_step"] == resumed["global_step"]
+        for key, value in whole["state_dict"].items():
+            assert torch.equal(value, resumed["state_dict"][key]), key
+    with np.load(run / "embedding_epochs.npz") as whole, np.load(broken / "embedding_epochs.npz") as resumed:
+        assert whole["epochs"].tolist() == resumed["epochs"].tolist() == [1, 2, 3]
+        np.testing.assert_array_equal(whole["positions"], resumed["positions"])
 
 
 def test_the_matcher_checks_what_it_is_given(matcher):

@@ -22,8 +22,7 @@ def write_report(run: Path, *, test: str | None = None, output: Path | None = No
 
     Raises:
         FileNotFoundError: if `run` is not a run folder, or has no folder `test`.
-        ValueError: if a file inside cannot be read, its task is none the
-            report knows, or `output` is a folder.
+        ValueError: if a file inside cannot be read, there is no report for its task, or `output` is a folder.
     """
     run, output = Path(run), Path(output) if output is not None else Path(run) / "report.html"
     task = read_task(run, test)
