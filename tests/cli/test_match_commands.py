@@ -95,7 +95,7 @@ def test_a_run_folder_holds_everything(run):
         assert epochs["positions"].shape == (3, 300, 3)
 
 
-def test_best_is_the_highest_validation_auc(run):
+def test_best_has_the_lowest_validation_loss(run):
     with (run / "logs/csv/version_0/metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["val_loss"]]
     best = min(rows, key=lambda row: float(row["val_loss"]))

@@ -319,6 +319,13 @@ def test_positions_after_every_epoch_are_kept(tmp_path):
     np.testing.assert_array_equal(every_second["positions"][0], kept["positions"][1])
 
 
+def test_an_epoch_that_is_validated_again_is_kept_once(tmp_path):
+    _, _, kept = train(tmp_path, epochs=2)
+    _, _, again = train(tmp_path, epochs=2)  # as after a stop between a validation and its checkpoint
+    assert again["epochs"].tolist() == [1, 2]
+    np.testing.assert_array_equal(again["positions"], kept["positions"])
+
+
 class DigitLabels:
     @staticmethod
     def val():
