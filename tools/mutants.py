@@ -134,7 +134,7 @@ FAULTS = [
         "pass",
         PASSES,
     ),
-    Fault("checkpoint: masks drawn anew", CHOICE, "if call.training and call.mask is None:", "if False:", PASSES),
+    Fault("checkpoint: masks drawn anew", CHOICE, "    if call.training:", "    if False:", PASSES),
     Fault(
         "checkpoint: every segment starts from zero",
         CHOICE,
@@ -274,7 +274,7 @@ FAULTS = [
     Fault(
         "dropout: in evaluation too",
         LAYER,
-        "F.dropout(data, self.dropout, self.training)",
+        "F.dropout(data, self.dropout, training)",
         "F.dropout(data, self.dropout)",
         EQUATIONS,
     ),
@@ -342,8 +342,8 @@ FAULTS = [
     Fault(
         "given states not sorted",
         LAYER,
-        "frames.sort(self._states.split(hx, frames.batch, size, batched, next(self.parameters())))",
-        "self._states.split(hx, frames.batch, size, batched, next(self.parameters()))",
+        "frames.sort(self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0))",
+        "self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0)",
         PROPERTIES,
     ),
     Fault("final states not unsorted", LAYER, "tuple(frames.unsort(s, 0) for s in state)", "state", PROPERTIES),
