@@ -19,7 +19,7 @@ check: setup
 	$(BIN)/mypy
 
 bench: setup  ## speed and memory beside the textbook loop, other libraries and the convolutions alone
-	$(BIN)/python -m benchmarks --parts layers growth dense training --output docs/results
+	env -u GOMP_SPINCOUNT $(BIN)/python -m benchmarks --parts layers growth dense training --output docs/results
 
 mutants: setup  ## plant faults in the layers; every one must be caught by their tests
 	$(BIN)/python tools/mutants.py
