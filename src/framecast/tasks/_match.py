@@ -60,7 +60,6 @@ class Match(Task):
     """
 
     kind = "match"
-    monitor = ("val_loss", "min")
     network: Siamese
 
     def __init__(
