@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _native, _passes, _pointwise, _sequence, _table
+from framecast.kernels import _compiled, _native, _passes, _pointwise, _sequence, _table
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {
@@ -43,8 +43,8 @@ def steps(request, monkeypatch):
     """The pointwise steps in C where there is a compiler, and in plain PyTorch."""
     if request.param == "plain":
         monkeypatch.setattr(_table, "_native", _pointwise)
-    elif _native.why_not():
-        pytest.skip(_native.why_not())
+    elif _compiled.why_not():
+        pytest.skip(_compiled.why_not())
 
 
 def build(cell, axes, dtype=torch.float64, hidden=4, **options):

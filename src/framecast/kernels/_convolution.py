@@ -7,6 +7,7 @@ Shape letters: N batch, M rows of all steps, H channels of the state, G gates, g
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -15,7 +16,10 @@ from torch import Tensor
 
 from framecast.functional import Projection, swap_channels
 
+from ._tiles import Tiles, weight_gradient
+
 _INPUT, _WEIGHT = (True, False, False), (False, True, False)
+_WORTH_TILES = 16  # channels of the input; a tile of fewer is mostly empty
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
@@ -43,6 +47,8 @@ def projected(
         return _Dense(weight, bias)
     if projection.groups > 1:
         return _Grouped(projection, weight, gates, size, bias)
+    if Tiles.take(projection, weight):
+        return _TiledConvolution(projection, weight, size, bias)
     if _PackedConvolution.takes(projection, weight, size):
         return _PackedConvolution(projection, weight, size, bias)
     return _Convolution(projection, weight, size, bias)
@@ -162,6 +168,45 @@ class _PackedConvolution(_Convolution):
             x, packed, bias, self.padding, self.ones, self.dilation, 1, "none", [], ""
         )
         return found
+
+
+class _TiledConvolution(_Convolution):
+    """A convolution by the processor's matrix unit; what is not finite goes to PyTorch's."""
+
+    def __init__(self, projection: Projection, weight: Tensor, size: tuple[int, ...], bias: Tensor | None) -> None:
+        super().__init__(projection, weight, size, bias)
+        self.projection = projection
+
+    @cached_property
+    def tiles(self) -> Tiles:
+        """The convolution."""
+        return Tiles(self.projection, self.weight, self.size)
+
+    @cached_property
+    def turned(self) -> Tiles:
+        """The gradient of its input."""
+        return Tiles(self.projection, self.weight, self.size, turned=True)
+
+    def __call__(self, h: Tensor) -> Tensor:
+        found = self.tiles(h, self.bias, self._new(h, self.weight.shape[0]), adding=False)
+        return super().__call__(h) if found is None else found
+
+    def add(self, sums: Tensor, h: Tensor) -> Tensor | None:
+        return super().add(sums, h) if self.tiles(h, self.bias, sums, adding=True) is None else None
+
+    def input_gradient(self, grad: Tensor) -> Tensor:
+        found = self.turned(grad, None, self._new(grad, self.weight.shape[1]), adding=False)
+        return super().input_gradient(grad) if found is None else found
+
+    def weight_gradient(self, h: Tensor, grad: Tensor) -> Tensor:
+        worth = self.weight.shape[1] >= _WORTH_TILES
+        found = weight_gradient(self.projection, self.weight, h, grad) if worth else None
+        return super().weight_gradient(h, grad) if found is None else found
+
+    def _new(self, frames: Tensor, channels: int) -> Tensor:
+        return torch.empty(
+            (len(frames), channels, *self.size), dtype=frames.dtype, memory_format=LAYOUTS[len(self.size)]
+        )
 
 
 class _Grouped:

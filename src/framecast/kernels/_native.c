@@ -5,9 +5,7 @@
    states (R, H) of a block are then one run of numbers; gates are copied into runs of the same order, so that the
    arithmetic fills its vectors whatever H is. No intrinsics: gcc and clang vectorise these loops themselves. */
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "_native.h"
 
 enum {
     BLOCK = 512,           /* elements of a state in a block: all that a step holds of it fits in the first cache */
@@ -28,25 +26,6 @@ typedef struct {
 typedef void Step(const Call *, Block);
 
 /* ---- functions of one number ---- */
-
-static inline uint32_t bits(float x) {
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static inline float from_bits(uint32_t u) {
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static inline float widen(uint16_t x) { return from_bits((uint32_t)x << 16); }
-
-static inline uint16_t narrow(float x) {
-    uint32_t u = bits(x), to_nearest_even = u + 0x7fff + (u >> 16 & 1);
-    return (x != x ? 0x7fc00000 : to_nearest_even) >> 16;
-}
 
 /* exp(x) - 1 to about 2 units in the last place of the *result*, tiny ones too; inf where it overflows, NaN of NaN.
    x = n ln 2 + r; exp(r) - 1 by a minimax polynomial. The comparisons are such that NaN passes. */
@@ -296,15 +275,9 @@ static void gru_backward(const Call *call, Block b) {
 
 /* ---- rows over threads ---- */
 
-/* What compilers emit for `omp parallel`, and two functions of OpenMP. They are given at run time, from the library
-   that PyTorch uses: a second pool of threads would fight with the first over the cores. */
-typedef void Parallel(void (*)(void *), void *, unsigned, unsigned);
-typedef int Number(void);
-
 typedef struct {
     Step *step;
     Call call;
-    Number *thread, *threads;
 } Job;
 
 static void run_rows(const Job *job, long row, long end) {
@@ -318,27 +291,19 @@ static void run_rows(const Job *job, long row, long end) {
         }
 }
 
-static void run_share(void *data) {
+static void run_rows_of(void *data, long thread, long threads) {
     const Job *job = data;
-    long rows = job->call.rows, thread = job->thread(), threads = job->threads();
+    long rows = job->call.rows;
     run_rows(job, rows * thread / threads, rows * (thread + 1) / threads);
 }
 
-/* The step-th of `steps`. `openmp` holds GOMP_parallel, omp_get_thread_num and omp_get_num_threads, or is NULL. */
+/* The step-th of `steps`; `openmp` as in_parallel() has it. */
 void framecast_step(
     int step, long rows, long hidden, int bf16, int threads, void *const *openmp, void *const *tensors) {
     static Step *const steps[] = {lstm, lstm_state, lstm_backward, gru, gru_backward};
-    Job job = {steps[step], {rows, hidden, bf16, tensors}, NULL, NULL};
+    Job job = {steps[step], {rows, hidden, bf16, tensors}};
     long worth = rows * hidden / WORTH_A_THREAD;
     if (hidden < 1)
         return;
-    if (worth < threads)
-        threads = (int)worth;
-    if (threads < 2 || !openmp) {
-        run_rows(&job, 0, rows);
-    } else {
-        job.thread = (Number *)openmp[1];
-        job.threads = (Number *)openmp[2];
-        ((Parallel *)openmp[0])(run_share, &job, (unsigned)threads, 0);
-    }
+    in_parallel(run_rows_of, &job, worth < threads ? worth : threads, openmp);
 }

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec, Projection, State, Weights, gated_pass, input_gates
 
-from ._convolution import Bound, channels_last, projected
+from ._convolution import Bound, channels_last
+from ._input import bound_input, input_sums, is_plain
 from ._passes import PASSES, GRUPass, Parameters, Pass
 from ._plan import Plan, matrix
 from ._transforms import HALF_TYPES, batched, compute_type, transformed
@@ -193,19 +194,18 @@ def _gate_sums(spec: LayerSpec, weights: Weights, data: Tensor | None, sizes: Se
     """The input's part of all gate sums ``(M, G*H, *S)``, channels-last, in memory of its own: it is overwritten."""
     if data is not None and len(data) == sum(sizes):
         assert weights.weight_ih is not None
-        return channels_last(spec.input(data, weights.weight_ih, weights.bias_ih, spec.rule.gates))
+        return input_sums(spec, data, weights.weight_ih, weights.bias_ih)
     return channels_last(torch.cat(list(input_gates(spec, weights, data, sizes, h))))
 
 
 def _sums_for_inference(plan: Plan, weights: Weights, data: Tensor | None, h: Tensor) -> Tensor | StepwiseSums:
     """Where nothing is held: each step's input projected when its turn comes, if a step is much work."""
     spec = plan.spec
-    plain = spec.input.keeps_size() and spec.input.padding_mode == "zeros" and spec.input.parts == 1
     large = plan.sizes[-1] * plan.positions * spec.rule.gates * spec.hidden_size >= _WORTH_A_STEP
-    if data is None or not plain or not large or not plan.space or len(data) != plan.total:
+    if data is None or not is_plain(spec) or not large or not plan.space or len(data) != plan.total:
         return _gate_sums(spec, weights, data, plan.sizes, h)
     assert weights.weight_ih is not None
-    projection = projected(spec.input, weights.weight_ih, spec.rule.gates, plan.space, weights.bias_ih)
+    projection = bound_input(spec, data, weights.weight_ih, weights.bias_ih)
     return StepwiseSums(projection, data.split(list(plan.sizes)))
 
 

@@ -1,0 +1,207 @@
+"""The C sources of this package, compiled into one library and loaded.
+
+The library is compiled at first use where there is a C compiler, for the very processor, and kept in a folder of the
+user's. Nothing here raises for want of it: :func:`library` says why there is none, and callers do without.
+
+The environment has a say: ``CC`` names the compiler, ``FRAMECAST_NATIVE=0`` switches all of it off, and
+``XDG_CACHE_HOME`` says where the library is kept (``~/.cache`` otherwise).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+_FOLDER = Path(__file__).parent
+_SOURCES = sorted(_FOLDER.glob("*.c"))
+_HEADERS = sorted(_FOLDER.glob("*.h"))
+# Not -ffast-math: NaN and infinities are to come out as PyTorch has them.
+_FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+_WIDEST = {"x86_64": ["-mprefer-vector-width=512"]}  # compilers stop at 256 bits by themselves; a tenth slower
+_SHARED = ["-std=gnu11", "-shared", "-fPIC"]
+_PATIENCE = 60  # seconds to wait for the compiler, which takes two or three
+_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
+# What each function gives and takes, as its source has it.
+_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "framecast_step": (None, [_INT, _LONG, _LONG, _INT, _INT, _POINTER, _POINTER]),
+    "framecast_tiles": (_INT, []),
+}
+# These are there where `framecast_tiles` gives 1.
+_TILES: dict[str, tuple[Any, list[Any]]] = {
+    "framecast_tiles_packed": (_LONG, [_POINTER]),
+    "framecast_tiles_pack": (_INT, [*[_POINTER] * 4, _INT, _POINTER]),
+    "framecast_tiles_workspace": (_LONG, [_POINTER]),
+    "framecast_tiles_convolve": (_INT, [*[_POINTER] * 5, _INT, _POINTER, _INT, _POINTER]),
+    "framecast_tiles_gradient_workspace": (_LONG, [_POINTER]),
+    "framecast_tiles_gradient": (_INT, [*[_POINTER] * 5, _INT, _POINTER]),
+}
+_DIGEST = 32  # bytes after the library in its file, by which a damaged one is known
+
+
+class _Unavailable(Exception):
+    """Why there is no compiled library."""
+
+
+class Library(NamedTuple):
+    """What was compiled, and what its functions need to work on several threads (None for one)."""
+
+    functions: ctypes.CDLL
+    openmp: ctypes.Array[ctypes.c_void_p] | None
+    tiles: bool  # whether the processor multiplies tiles
+
+
+def why_not() -> str | None:
+    """Why there is no compiled library, or None if there is one; the first call compiles it."""
+    found = library()
+    return found if isinstance(found, str) else None
+
+
+def threads() -> int:
+    """How many threads a compiled function may use."""
+    return 1 if _is_forked else torch.get_num_threads()
+
+
+@functools.cache
+def library() -> Library | str:
+    """The compiled library, or why there is none."""
+    try:
+        return _load()
+    except _Unavailable as error:
+        return str(error)
+    except Exception as error:  # a faster way is never worth a crash
+        return f"{type(error).__name__}: {error}"
+
+
+def _load() -> Library:
+    if os.environ.get("FRAMECAST_NATIVE") == "0":
+        raise _Unavailable("switched off by FRAMECAST_NATIVE=0")
+    if sys.platform != "linux":
+        raise _Unavailable(f"compiled on Linux only, not on {sys.platform}")
+    functions = _open(_command())
+    _declare(functions, _FUNCTIONS)
+    tiles = functions.framecast_tiles() == 1
+    if tiles:
+        _declare(functions, _TILES)
+    return Library(functions, _openmp(), tiles)
+
+
+def _declare(functions: ctypes.CDLL, signatures: dict[str, tuple[Any, list[Any]]]) -> None:
+    for name, (result, arguments) in signatures.items():
+        function = getattr(functions, name)
+        function.restype, function.argtypes = result, arguments
+
+
+def _command() -> list[str]:
+    """The compiler's command line, but for the name of what it writes."""
+    named = shlex.split(os.environ.get("CC", ""))
+    for first, *more in [named] if named else [["cc"], ["gcc"], ["clang"]]:
+        if path := shutil.which(first):
+            return [path, *more, *_FLAGS, *_WIDEST.get(platform.machine(), []), *_SHARED, *map(str, _SOURCES)]
+    where = f"`CC` is {shlex.join(named)!r}" if named else "cc, gcc, clang or $CC"
+    raise _Unavailable(f"no C compiler found ({where})")
+
+
+def _open(command: list[str]) -> ctypes.CDLL:
+    """Load the library from the user's folder, compiled first if it is not there or damaged."""
+    name = _name(command)
+    if folder := _private_folder():
+        library = folder / name
+        try:
+            if not _is_sound(library):
+                # Put in place whole or not at all: another process may be doing the same.
+                with tempfile.TemporaryDirectory(prefix="compiling-", dir=folder) as temporary:
+                    os.replace(_compile(command, Path(temporary) / name), library)
+            return ctypes.CDLL(str(library))
+        except OSError:  # no room, or a file system from which nothing is run
+            pass
+    with tempfile.TemporaryDirectory(prefix="framecast-") as temporary:
+        return ctypes.CDLL(str(_compile(command, Path(temporary) / name)))
+
+
+def _name(command: list[str]) -> str:
+    """A file name that tells apart all that the compiled code depends on, for folders that several machines share."""
+    asked = [*command, "--version"]
+    version = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE).stdout
+    processor = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    abilities = [line for line in processor if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    content = b"".join(path.read_bytes() for path in (*_SOURCES, *_HEADERS))
+    key = sha256(content + version + repr((command, platform.machine(), abilities)).encode())
+    return f"native-{key.hexdigest()[:20]}.so"
+
+
+def _private_folder() -> Path | None:
+    """The folder in which libraries are kept, closed to others; None if there is none to write to.
+
+    What is loaded from it runs as the user, so nobody else may be able to write to it.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        folder = (cache if cache.is_absolute() else Path.home() / ".cache") / "framecast"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return None
+        folder.chmod(0o700)
+    except (OSError, RuntimeError):  # not to be written to, or no home
+        return None
+    return folder
+
+
+def _is_sound(library: Path) -> bool:
+    """Whether the file is the user's own and as it was written."""
+    try:
+        found, content = library.lstat(), library.read_bytes()
+    except OSError:
+        return False
+    own = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+    return own and sha256(content[:-_DIGEST]).digest() == content[-_DIGEST:]
+
+
+def _compile(command: list[str], library: Path) -> Path:
+    command = [*command, "-o", str(library)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
+    if done.returncode != 0 or not library.is_file():
+        raise _Unavailable(f"compilation failed: {shlex.join(command)}: {done.stderr.strip()[:500]}")
+    content = library.read_bytes()
+    library.write_bytes(content + sha256(content).digest())
+    return library
+
+
+def _openmp() -> ctypes.Array[ctypes.c_void_p] | None:
+    """GOMP_parallel, omp_get_thread_num and omp_get_num_threads of PyTorch's own OpenMP, or None.
+
+    Looked up through PyTorch's library, they are those of the OpenMP it was linked with, whatever that is called and
+    whatever others are loaded. libgomp, libiomp5 and libomp have all three.
+    """
+    try:
+        pytorch = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        functions = (pytorch.GOMP_parallel, pytorch.omp_get_thread_num, pytorch.omp_get_num_threads)
+    except (OSError, AttributeError):
+        return None
+    return (ctypes.c_void_p * 3)(*(ctypes.cast(function, ctypes.c_void_p).value for function in functions))
+
+
+_is_forked = False
+
+
+def _in_forked_child() -> None:
+    global _is_forked
+    _is_forked = True
+
+
+# A fork leaves the pool's threads behind: a child that gave them work would wait for ever.
+if sys.platform == "linux":
+    os.register_at_fork(after_in_child=_in_forked_child)
