@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _compiled, _native, _passes, _pointwise, _sequence, _table
+from framecast.kernels import _compiled, _native, _passes, _pointwise, _sequence, _table, _tiles
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {
@@ -38,13 +38,17 @@ def _poisoned_memory():
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.fixture(params=["compiled", "plain"])
+@pytest.fixture(params=["tiles", "compiled", "plain"])
 def steps(request, monkeypatch):
-    """The pointwise steps in C where there is a compiler, and in plain PyTorch."""
+    """By the matrix unit where there is one, with pointwise steps in C where there is a compiler, in plain PyTorch."""
+    if request.param != "plain" and _compiled.why_not():
+        pytest.skip(_compiled.why_not())
+    if request.param == "tiles" and not _compiled.library().tiles:
+        pytest.skip("no matrix unit for bfloat16 (AMX)")
+    if request.param != "tiles":
+        monkeypatch.setattr(_tiles.Tiles, "take", lambda *_: False)
     if request.param == "plain":
         monkeypatch.setattr(_table, "_native", _pointwise)
-    elif _compiled.why_not():
-        pytest.skip(_compiled.why_not())
 
 
 def build(cell, axes, dtype=torch.float64, hidden=4, **options):
@@ -352,7 +356,7 @@ def test_a_backward_that_was_interrupted(cell, monkeypatch):
     parameters = list(layer.parameters())
     loss = layer(x)[0].square().sum()
     with monkeypatch.context() as patch:
-        patch.setattr(_passes, "_weight_gradient", lambda *a: (_ for _ in ()).throw(MemoryError()))
+        patch.setattr(_passes, "weight_gradient", lambda *a: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             torch.autograd.grad(loss, parameters, retain_graph=True)
     found = torch.autograd.grad(loss, parameters)

@@ -29,9 +29,8 @@ _FOLDER = Path(__file__).parent
 _SOURCES = sorted(_FOLDER.glob("*.c"))
 _HEADERS = sorted(_FOLDER.glob("*.h"))
 # Not -ffast-math: NaN and infinities are to come out as PyTorch has them.
-_FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+_FLAGS = ["-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC"]
 _WIDEST = {"x86_64": ["-mprefer-vector-width=512"]}  # compilers stop at 256 bits by themselves; a tenth slower
-_SHARED = ["-std=gnu11", "-shared", "-fPIC"]
 _PATIENCE = 60  # seconds to wait for the compiler, which takes two or three
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
 # What each function gives and takes, as its source has it.
@@ -41,10 +40,13 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 # These are there where `framecast_tiles` gives 1.
 _TILES: dict[str, tuple[Any, list[Any]]] = {
-    "framecast_tiles_packed": (_LONG, [_POINTER]),
-    "framecast_tiles_pack": (_INT, [*[_POINTER] * 4, _INT, _POINTER]),
+    "framecast_tiles_packed": (_LONG, [_POINTER, _LONG]),
+    "framecast_tiles_pack": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _INT, _POINTER]),
     "framecast_tiles_workspace": (_LONG, [_POINTER]),
     "framecast_tiles_convolve": (_INT, [*[_POINTER] * 5, _INT, _POINTER, _INT, _POINTER]),
+    "framecast_tiles_lstm_workspace": (_LONG, [_POINTER] * 3),
+    "framecast_tiles_lstm": (_INT, [*[_POINTER] * 8, _INT, _POINTER]),
+    "framecast_tiles_lstm_backward": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
     "framecast_tiles_gradient_workspace": (_LONG, [_POINTER]),
     "framecast_tiles_gradient": (_INT, [*[_POINTER] * 5, _INT, _POINTER]),
 }
@@ -105,11 +107,11 @@ def _declare(functions: ctypes.CDLL, signatures: dict[str, tuple[Any, list[Any]]
 
 
 def _command() -> list[str]:
-    """The compiler's command line, but for the name of what it writes."""
+    """The compiler's command line, but for the names of what it reads and writes."""
     named = shlex.split(os.environ.get("CC", ""))
     for first, *more in [named] if named else [["cc"], ["gcc"], ["clang"]]:
         if path := shutil.which(first):
-            return [path, *more, *_FLAGS, *_WIDEST.get(platform.machine(), []), *_SHARED, *map(str, _SOURCES)]
+            return [path, *more, *_FLAGS, *_WIDEST.get(platform.machine(), [])]
     where = f"`CC` is {shlex.join(named)!r}" if named else "cc, gcc, clang or $CC"
     raise _Unavailable(f"no C compiler found ({where})")
 
@@ -171,13 +173,29 @@ def _is_sound(library: Path) -> bool:
 
 
 def _compile(command: list[str], library: Path) -> Path:
-    command = [*command, "-o", str(library)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE)
-    if done.returncode != 0 or not library.is_file():
-        raise _Unavailable(f"compilation failed: {shlex.join(command)}: {done.stderr.strip()[:500]}")
+    objects = [library.with_name(f"{source.stem}.o") for source in _SOURCES]
+    pairs = zip(_SOURCES, objects, strict=True)
+    _run_at_once([[*command, "-c", str(source), "-o", str(compiled)] for source, compiled in pairs])
+    _run_at_once([[*command, "-shared", *map(str, objects), "-o", str(library)]])
+    if not library.is_file():
+        raise _Unavailable(f"compilation failed: {shlex.join(command)}: nothing was written")
     content = library.read_bytes()
     library.write_bytes(content + sha256(content).digest())
     return library
+
+
+def _run_at_once(commands: list[list[str]]) -> None:
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(command, text=True, **streams) for command in commands]
+    try:
+        for process, command in zip(processes, commands, strict=True):
+            _, errors = process.communicate(timeout=_PATIENCE)
+            if process.returncode != 0:
+                raise _Unavailable(f"compilation failed: {shlex.join(command)}: {errors.strip()[:500]}")
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def _openmp() -> ctypes.Array[ctypes.c_void_p] | None:

@@ -28,7 +28,8 @@ def input_sums(spec: LayerSpec, data: Tensor, weight: Tensor, bias: Tensor | Non
 
 def is_plain(spec: LayerSpec) -> bool:
     """Whether the input's projection is a convolution that keeps the frames' size and pads with zeros."""
-    return spec.input.keeps_size() and spec.input.padding_mode == "zeros" and spec.input.parts == 1
+    in_one = spec.input.parts == 1 or spec.input.groups == 1
+    return spec.input.keeps_size() and spec.input.padding_mode == "zeros" and in_one
 
 
 def bound_input(spec: LayerSpec, data: Tensor, weight: Tensor, bias: Tensor | None) -> Bound:

@@ -25,33 +25,6 @@ typedef struct {
 
 typedef void Step(const Call *, Block);
 
-/* ---- functions of one number ---- */
-
-/* exp(x) - 1 to about 2 units in the last place of the *result*, tiny ones too; inf where it overflows, NaN of NaN.
-   x = n ln 2 + r; exp(r) - 1 by a minimax polynomial. The comparisons are such that NaN passes. */
-static inline float exp_minus_1(float x) {
-    const float shift = 0x1.8p23f; /* adding it rounds to a whole number, left in the low bits */
-    x = x < -20.0f ? -20.0f : x;
-    x = x > 89.0f ? 89.0f : x;
-    float shifted = x * 1.44269504f + shift, n = shifted - shift;
-    float r = x - n * 0.693359375f - n * -2.12194440e-4f;
-    float p = 1.3882513e-3f;
-    p = p * r + 8.3665475e-3f;
-    p = p * r + 4.1667201e-2f;
-    p = p * r + 1.6666543e-1f;
-    p = p * r + 0.49999997f;
-    p = p * (r * r) + r;
-    float half = from_bits((bits(shifted) + 126) << 23); /* 2^(n-1): 2^n itself may overflow before the result does */
-    return 2.0f * (half * p + (half - 0.5f));
-}
-
-static inline float sigmoid(float x) { return 1.0f / (2.0f + exp_minus_1(-x)); }
-
-static inline float tanh_(float x) {
-    float e = exp_minus_1(-2.0f * fabsf(x));
-    return copysignf(e / (2.0f + e), x);
-}
-
 /* ---- blocks of matrices ---- */
 
 /* Runs `statement` for every element of a block: `k` is its place in the block, `at` that in a matrix with `parts`

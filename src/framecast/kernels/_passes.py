@@ -140,10 +140,10 @@ class LSTMPass:
                 None if redo else hidden.after(t),
             )
             if grad_peephole is not None:
-                _add_peephole_gradient(grad_peephole, rows[t], c_prev, cells.after(t))
+                add_peephole_gradient(grad_peephole, rows[t], c_prev, cells.after(t))
             if t != plan.order[0] or not plan.zero_state:
                 grad_h.give(matrix(self.hidden.input_gradient(plan.frames(rows[t]))))
-        weight = _weight_gradient(plan, self.hidden, hidden.entering(), gates, self.parameters.weight_hh)
+        weight = weight_gradient(plan, self.hidden, hidden.entering(), gates, self.parameters.weight_hh)
         found = None if grad_peephole is None else grad_peephole.flatten()
         return Gradients(gates, (grad_h.value, grad_c), weight, None, found)
 
@@ -211,7 +211,7 @@ class GRUPass:
             )
             if t != plan.order[0] or not plan.zero_state:
                 grad_h.give(matrix(self.hidden.input_gradient(plan.frames(recurrent_rows[t]))))
-        weight = _weight_gradient(plan, self.hidden, hidden.entering(), grad_recurrent, self.parameters.weight_hh)
+        weight = weight_gradient(plan, self.hidden, hidden.entering(), grad_recurrent, self.parameters.weight_hh)
         bias = None if self.parameters.bias_hh is None else grad_recurrent.sum(0)
         if grad_h.value is not None:
             carried += grad_h.value
@@ -278,8 +278,8 @@ class GRUBeforePass:
         weight = self.parameters.weight_hh
         candidates = [(reset_h, slice(0, len(reset_h)))]
         found = [
-            _weight_gradient(plan, self.both, hidden.entering(), grad_both, weight[: 2 * size]),
-            _weight_gradient(plan, self.candidate, candidates, grad_n, weight[2 * size :]),
+            weight_gradient(plan, self.both, hidden.entering(), grad_both, weight[: 2 * size]),
+            weight_gradient(plan, self.candidate, candidates, grad_n, weight[2 * size :]),
         ]
         return Gradients(torch.cat([grad_both, grad_n], 1), (grad_h.value,), torch.cat(found))
 
@@ -333,7 +333,7 @@ class RNNPass:
             _pointwise.rnn_backward(h, outputs[t], grad_h.take(len(h)), self.nonlinearity, grad_rows[t])
             if t != plan.order[0] or not plan.zero_state:
                 grad_h.give(matrix(self.hidden.input_gradient(plan.frames(grad_rows[t]))))
-        weight = _weight_gradient(plan, self.hidden, hidden.entering(), grad_sums, self.parameters.weight_hh)
+        weight = weight_gradient(plan, self.hidden, hidden.entering(), grad_sums, self.parameters.weight_hh)
         return Gradients(grad_sums, (grad_h.value,), weight)
 
 
@@ -373,10 +373,10 @@ def _sum(parts: Iterable[Tensor | None], like: Tensor) -> Tensor:
     return sum(given[1:], given[0]) if given else torch.zeros_like(like)
 
 
-def _weight_gradient(
+def weight_gradient(
     plan: Plan, projection: Bound, entering: list[tuple[Tensor, slice]], grad: Tensor, weight: Tensor
 ) -> Tensor:
-    """Gradient of a recurrent weight, over all steps at once."""
+    """Gradient of a recurrent weight, over all steps at once, from the states that enter them."""
     if not entering:
         return torch.zeros_like(weight)
     if len(entering) > 2:  # unequal lengths: the rows do not lie side by side
@@ -387,7 +387,7 @@ def _weight_gradient(
     return _sum([projection.weight_gradient(plan.frames(v), plan.frames(grad[place])) for v, place in entering], weight)
 
 
-def _add_peephole_gradient(total: Tensor, grad_gates: Tensor, c_prev: Tensor | None, c: Tensor) -> None:
+def add_peephole_gradient(total: Tensor, grad_gates: Tensor, c_prev: Tensor | None, c: Tensor) -> None:
     """Add one step's gradient of the peepholes of i, f and o to ``total (3, H)``."""
     i, f, _, o = grad_gates.chunk(4, 1)
     total[2] += (o * c).sum(0)

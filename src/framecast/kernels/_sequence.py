@@ -23,6 +23,7 @@ from ._convolution import Bound, channels_last
 from ._input import bound_input, input_sums, is_plain
 from ._passes import PASSES, GRUPass, Parameters, Pass
 from ._plan import Plan, matrix
+from ._tiled_lstm import Arguments, takes, tiled_pass
 from ._transforms import HALF_TYPES, batched, compute_type, transformed
 
 Tensors = tuple[Tensor, ...]
@@ -69,7 +70,10 @@ def sequence_pass(
     keep = ("states" if redo and PASSES[spec.rule].REDOES else "gates") if recorded else "nothing"
     plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, keep, steps)
     tensors = (*(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
-    if recorded:
+    tiled = _tiled(plan, weights, data, tensors) if takes(plan, weights, data) else None
+    if tiled is not None:
+        output, *final = tiled
+    elif recorded:
         sums = _gate_sums(spec, weights, data, batch_sizes, state[0])
         output, *final = _SequencePass.apply(plan, sums, *tensors, data, weights.weight_ih, weights.bias_ih)
     else:
@@ -78,6 +82,14 @@ def sequence_pass(
         types = [dtype] * len(types)  # under autocast, states come back in the autocast type
     finals = tuple(s.to(t) for s, t in zip(final, types, strict=True))
     return _out_of_two_axes(output, axes), tuple(_out_of_two_axes(s, axes) for s in finals)
+
+
+def _tiled(plan: Plan, weights: Weights, data: Tensor | None, tensors: Sequence[Any]) -> Tensors | None:
+    """The pass by the matrix unit, which takes it."""
+    assert data is not None
+    assert weights.weight_ih is not None
+    h, c, weight_hh, _, weight_ch = tensors
+    return tiled_pass(plan, Arguments(data, h, c, weights.weight_ih, weights.bias_ih, weight_hh, weight_ch))
 
 
 class _SequencePass(torch.autograd.Function):

@@ -29,6 +29,7 @@ enum {
     PAIR = 2 * TILE,       /* rows and columns of four results */
     SLACK = 64,            /* pixels behind a grid that are read and multiplied with zero */
     ODD = 0x7f7f8000,      /* the bits of the first number that bfloat16 rounds to infinity */
+    NEAR = 1 << 19,        /* bytes of split frames that stay in a core's own cache */
     LINE = 64,             /* bytes; what is in memory side by side begins at a multiple of it */
 };
 
@@ -40,11 +41,11 @@ static inline long most(long x, long y) { return x > y ? x : y; }
 
 typedef struct {
     Shape shape;
-    long reach[3];            /* from the first tap to the last, per axis */
-    long row, plane;          /* pixels of a row and of a plane in the grid */
-    long across, run, blocks; /* runs in a row of the kernel, their numbers, and those in tiles */
-    long runs;                /* of the whole kernel */
-    long lines;               /* planes of all frames */
+    long before[3], after[3], lead[3]; /* padding of the grid, and how much of it the kernel does not see before */
+    long row, plane;                   /* pixels of a row and of a plane in the grid */
+    long across, run, blocks;          /* runs in a row of the kernel, their numbers, and those in tiles */
+    long runs;                         /* of the whole kernel */
+    long lines;                        /* planes of all frames */
 } Grid;
 
 /* Some planes of one frame, with those that its outputs see before and after. */
@@ -52,15 +53,20 @@ typedef struct {
     long frame, first, last, pixel;
 } Segment;
 
+static inline void lay_out(Grid *grid) {
+    for (int axis = 0; axis < 3; axis++)
+        grid->lead[axis] = grid->before[axis] - grid->shape.before[axis];
+    grid->row = grid->shape.size[2] + most(grid->before[2], grid->after[2]);
+    grid->plane = (grid->shape.size[1] + most(grid->before[1], grid->after[1])) * grid->row;
+}
+
 static inline Grid grid_of(const Shape *shape) {
     Grid grid = {.shape = *shape};
-    long gap[3];
     for (int axis = 0; axis < 3; axis++) {
-        grid.reach[axis] = shape->dilation[axis] * (shape->kernel[axis] - 1);
-        gap[axis] = most(shape->before[axis], grid.reach[axis] - shape->before[axis]);
+        grid.before[axis] = shape->before[axis];
+        grid.after[axis] = shape->dilation[axis] * (shape->kernel[axis] - 1) - shape->before[axis];
     }
-    grid.row = shape->size[2] + gap[2];
-    grid.plane = (shape->size[1] + gap[1]) * grid.row;
+    lay_out(&grid);
     grid.across = shape->dilation[2] == 1 ? 1 : shape->kernel[2];
     grid.run = shape->kernel[2] / grid.across * shape->channels;
     grid.blocks = up(grid.run, DEPTH) / DEPTH;
@@ -69,8 +75,20 @@ static inline Grid grid_of(const Shape *shape) {
     return grid;
 }
 
+/* Gives two grids of frames of one size the padding that suits both. */
+static inline void join(Grid *one, Grid *two) {
+    for (int axis = 0; axis < 3; axis++) {
+        one->before[axis] = two->before[axis] = most(one->before[axis], two->before[axis]);
+        one->after[axis] = two->after[axis] = most(one->after[axis], two->after[axis]);
+    }
+    lay_out(one);
+    lay_out(two);
+}
+
+static inline long reach(const Grid *grid, int axis) { return grid->before[axis] + grid->after[axis]; }
+
 static inline long pixels_of(const Grid *grid, long planes) {
-    return (planes + grid->reach[0]) * grid->plane + grid->reach[1] * grid->row + grid->reach[2];
+    return (planes + reach(grid, 0)) * grid->plane + reach(grid, 1) * grid->row + reach(grid, 2);
 }
 
 /* The most pixels of so many lines, whichever they are. */
@@ -79,10 +97,11 @@ static inline long most_pixels(const Grid *grid, long lines) {
     return pixels_of(grid, 0) * segments + lines * grid->plane + SLACK;
 }
 
-/* From the first tap to the one at (plane, row, pixel) of the kernel. */
+/* From the first pixel that an output sees, in any grid like this, to that of the tap at (plane, row, pixel). */
 static inline long distance(const Grid *grid, long plane, long row, long pixel) {
-    const long *dilation = grid->shape.dilation;
-    return plane * dilation[0] * grid->plane + row * dilation[1] * grid->row + pixel * dilation[2];
+    const long *dilation = grid->shape.dilation, *lead = grid->lead;
+    return (plane * dilation[0] + lead[0]) * grid->plane + (row * dilation[1] + lead[1]) * grid->row +
+           pixel * dilation[2] + lead[2];
 }
 
 static inline Segment segment_from(const Grid *grid, long line, long end, long pixel) {
@@ -195,13 +214,13 @@ multiply(Operand rows, Operand columns, long count, const int both_rows, const i
         MULTIPLY(0);
         COLUMNS(1);
         MULTIPLY(1);
-        ROWS(1);
-        MULTIPLY(2);
         COLUMNS(0);
-        MULTIPLY(3);
+        MULTIPLY(2);
         ROWS(2);
+        MULTIPLY(3);
+        ROWS(1);
         MULTIPLY(4);
-        ROWS(0);
+        COLUMNS(1);
         MULTIPLY(5);
         rows.first += rows.next;
         rows.second += rows.next;
@@ -230,6 +249,172 @@ store_results(float *to, const int both_rows, const int both_columns) {
                 quarters[2][n] += quarters[3][n];
             }
         }
+}
+
+/* ---- lines: outputs that are computed together ---- */
+
+/* One of the convolutions whose sum is taken: split frames, and a packed weight. */
+typedef struct {
+    Grid grid;
+    const void *weight;
+    uint16_t *parts;
+    long part; /* numbers from one part to the next */
+} Term;
+
+/* How a thread goes about its lines: so many at a time, whose tiles of output pixels begin at `starts` in the grid; a
+   tile's 16 rows belong to the `places` among the output's pixels, or to none (-1). */
+typedef struct {
+    long lines, pixels, tiles, bytes; /* the most of them; bytes of the workspace */
+    int by_row; /* tiles begin with every row of pixels, rather than run on through the zeros between rows */
+    long *starts;
+    int32_t *places;
+} Course;
+
+/* For terms of so many channels together, whose grids are alike. */
+static inline Course course_of(const Grid *grid, long channels) {
+    const long *size = grid->shape.size, number = PARTS * (long)sizeof(uint16_t);
+    Course course;
+    course.lines = least(grid->lines, most(1, NEAR / (grid->plane * channels * number)));
+    course.pixels = most_pixels(grid, course.lines);
+    long by_row = size[1] * up(size[2], TILE);
+    course.by_row = by_row <= grid->plane;
+    course.tiles = (course.by_row ? by_row * course.lines : course.pixels) / TILE + course.lines + 2;
+    course.bytes = up(course.pixels * channels * number, LINE) + up(course.tiles * (long)sizeof(long), LINE) +
+                   up(course.tiles * TILE * (long)sizeof(int32_t), LINE);
+    return course;
+}
+
+/* Gives a thread its part of the workspace. */
+static inline void settle(Course *course, Term *terms, int count, char *workspace, long thread) {
+    uint16_t *parts = (uint16_t *)(workspace + thread * course->bytes);
+    for (int k = 0; k < count; k++) {
+        terms[k].parts = parts;
+        terms[k].part = course->pixels * terms[k].grid.shape.channels;
+        parts += PARTS * terms[k].part;
+    }
+    course->starts = (long *)(workspace + thread * course->bytes + up((char *)parts - (workspace + thread * course->bytes), LINE));
+    course->places = (int32_t *)((char *)course->starts + up(course->tiles * (long)sizeof(long), LINE));
+}
+
+/* Puts a segment's part of the frames into the grid, and says whether a number was odd. */
+static inline int fill(const Grid *grid, Segment segment, const float *x, uint16_t *parts, long part) {
+    const Shape *shape = &grid->shape;
+    long channels = shape->channels, slots = grid->plane / grid->row, odd = 0;
+    uint16_t *to = parts + segment.pixel * channels;
+    long planes = segment.last - segment.first + reach(grid, 0);
+    for (long slot = 0; slot < planes * slots; slot++, to += grid->row * channels) {
+        long plane = segment.first - grid->before[0] + slot / slots, row = slot % slots - grid->before[1];
+        long before = grid->before[2] * channels, count = shape->size[2] * channels, whole = grid->row * channels;
+        if (plane < 0 || plane >= shape->size[0] || row < 0 || row >= shape->size[1])
+            before = whole, count = 0;
+        const float *restrict from =
+            x + ((segment.frame * shape->size[0] + plane) * shape->size[1] + row) * shape->size[2] * channels;
+        uint16_t *restrict high = to, *restrict middle = to + part, *restrict low = to + 2 * part;
+        for (int p = 0; p < PARTS; p++) {
+            memset(to + p * part, 0, before * sizeof *to);
+            memset(to + p * part + before + count, 0, (whole - before - count) * sizeof *to);
+        }
+        int row_odd = 0;
+        for (long k = 0; k < count; k++) {
+            split(from[k], high + before + k, middle + before + k, low + before + k);
+            row_odd |= is_odd(from[k]);
+        }
+        odd |= row_odd;
+    }
+    long behind = (reach(grid, 1) * grid->row + reach(grid, 2) + SLACK) * channels;
+    for (int p = 0; p < PARTS; p++)
+        memset(to + p * part, 0, behind * sizeof *to);
+    return (int)odd;
+}
+
+/* Lists the tiles of a segment's outputs, behind the `count` that are there. */
+static inline long list_tiles(const Grid *grid, const Course *course, Segment segment, long count) {
+    long *starts = course->starts;
+    int32_t *places = course->places;
+    const long *size = grid->shape.size;
+    long planes = segment.last - segment.first, rows = planes * size[1];
+    long output = (segment.frame * size[0] + segment.first) * size[1] * size[2];
+    if (course->by_row) {
+        for (long row = 0; row < rows; row++)
+            for (long x = 0; x < size[2]; x += TILE, count++) {
+                starts[count] = segment.pixel + row / size[1] * grid->plane + row % size[1] * grid->row + x;
+                for (long k = 0; k < TILE; k++)
+                    places[count * TILE + k] = x + k < size[2] ? (int32_t)(output + row * size[2] + x + k) : -1;
+            }
+        return count;
+    }
+    long end = (planes - 1) * grid->plane + (size[1] - 1) * grid->row + size[2], slots = grid->plane / grid->row;
+    long x = 0, slot = 0;
+    for (long pixel = 0; pixel < end; pixel += TILE, count++) {
+        starts[count] = segment.pixel + pixel;
+        for (long k = 0; k < TILE; k++) {
+            long row = slot % slots, inside = pixel + k < end && x < size[2] && row < size[1];
+            places[count * TILE + k] =
+                inside ? (int32_t)(output + (slot / slots * size[1] + row) * size[2] + x) : -1;
+            if (++x == grid->row)
+                x = 0, slot++;
+        }
+    }
+    return count;
+}
+
+/* Splits the frames `x` of every term for the lines from one to another (NULL for a term that is left out), and lists
+   the tiles. Gives their number, or -1 where a number was odd. */
+static inline long take_lines(const Course *course, const Term *terms, int count, const float *const *x, long line, long end) {
+    long tiles = 0, pixel = 0, odd = 0;
+    while (line < end) {
+        const Grid *grid = &terms[0].grid;
+        Segment segment = segment_from(grid, line, end, pixel);
+        for (int k = 0; k < count; k++)
+            if (x[k])
+                odd |= fill(&terms[k].grid, segment, x[k], terms[k].parts, terms[k].part);
+        tiles = list_tiles(grid, course, segment, tiles);
+        line += segment.last - segment.first;
+        pixel += pixels_of(grid, segment.last - segment.first);
+    }
+    __asm__ volatile("" ::: "memory"); /* tiles are to be read as they were written */
+    return odd ? -1 : tiles;
+}
+
+static inline __attribute__((always_inline)) void
+add_term(const Term *term, long first, long second, long tile, const int both_rows, const int both_columns) {
+    const Grid *grid = &term->grid;
+    const long *kernel = grid->shape.kernel, channels = grid->shape.channels;
+    long size = grid->runs * grid->blocks * PARTS * SQUARE;
+    const uint16_t *weight = (const uint16_t *)term->weight + tile * size;
+    for (long plane = 0; plane < kernel[0]; plane++)
+        for (long row = 0; row < kernel[1]; row++)
+            for (long k = 0; k < grid->across; k++, weight += grid->blocks * PARTS * SQUARE) {
+                const uint16_t *from = term->parts + (first + distance(grid, plane, row, k)) * channels;
+                Operand rows = {from, from + (second - first) * channels, channels, term->part, DEPTH};
+                Operand columns = {weight, weight + size, DEPTH, SQUARE, PARTS * SQUARE};
+                multiply(rows, columns, grid->blocks, both_rows, both_columns);
+            }
+}
+
+static inline __attribute__((always_inline)) void add_terms(
+    const Term *terms, int count, long first, long second, long tile, const int both_rows, const int both_columns,
+    float *results) {
+    clear_results();
+    for (int k = 0; k < count; k++)
+        add_term(terms + k, first, second, tile, both_rows, both_columns);
+    store_results(results, both_rows, both_columns);
+}
+
+/* The sum of terms for the tiles of output pixels from the k-th on, two or the last one, and one or two tiles of
+   columns: 32 rows of 32 results. Gives the number of rows that are meant. */
+static inline long convolve(
+    const Course *course, long k, long tiles, const Term *terms, int count, long tile, int both_columns, float *results) {
+    long first = course->starts[k], second = k + 1 < tiles ? course->starts[k + 1] : first;
+    if (k + 1 < tiles && both_columns)
+        add_terms(terms, count, first, second, tile, 1, 1, results);
+    else if (k + 1 < tiles)
+        add_terms(terms, count, first, second, tile, 1, 0, results);
+    else if (both_columns)
+        add_terms(terms, count, first, second, tile, 0, 1, results);
+    else
+        add_terms(terms, count, first, second, tile, 0, 0, results);
+    return k + 1 < tiles ? PAIR : TILE;
 }
 
 #endif

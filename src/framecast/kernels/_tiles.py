@@ -44,17 +44,20 @@ class Tiles:
         weight: its weight ``(O, C, *K)``.
         size: spatial size of the frames.
         turned: the gradient of the input instead: channels swapped, the kernel turned round.
+        gates: blocks of output channels of which tiles are taken in turn.
     """
 
-    def __init__(self, projection: Projection, weight: Tensor, size: tuple[int, ...], *, turned: bool = False) -> None:
+    def __init__(
+        self, projection: Projection, weight: Tensor, size: tuple[int, ...], *, turned: bool = False, gates: int = 1
+    ) -> None:
         self.shape = _shape(projection, weight, size, turned)
         first, strides = _order(weight, turned)
-        library, shape = _library(), ctypes.byref(self.shape)
-        self.packed = _bytes(library.functions.framecast_tiles_packed(shape))
+        library, shape = of_library(), ctypes.byref(self.shape)
+        self.packed = room(library.functions.framecast_tiles_packed(shape, gates))
         self.is_finite = not library.functions.framecast_tiles_pack(
-            shape, first, strides, self.packed.data_ptr(), _compiled.threads(), library.openmp
+            shape, first, strides, gates, self.packed.data_ptr(), _compiled.threads(), library.openmp
         )
-        self.workspace = _bytes(0)
+        self.workspace = room(0)
 
     @staticmethod
     def take(projection: Projection, weight: Tensor) -> bool:
@@ -70,9 +73,11 @@ class Tiles:
         assert _is_channels_last(y)
         if not self.is_finite:
             return None
-        library, threads = _library(), _compiled.threads()
+        library, threads = of_library(), _compiled.threads()
         self.shape.batch = len(x)
-        self.workspace = _room(library.functions.framecast_tiles_workspace, self.shape, threads, self.workspace)
+        needed = library.functions.framecast_tiles_workspace(ctypes.byref(self.shape)) * threads
+        if len(self.workspace) < needed:
+            self.workspace = room(needed)
         is_odd = library.functions.framecast_tiles_convolve(
             ctypes.byref(self.shape),
             x.data_ptr(),
@@ -94,10 +99,10 @@ def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Ten
     """
     assert _is_channels_last(x)
     assert _is_channels_last(grad)
-    library = _library()
+    library = of_library()
     shape = _shape(projection, weight, tuple(x.shape[2:]), turned=False)
     shape.batch = len(x)
-    workspace = _room(library.functions.framecast_tiles_gradient_workspace, shape, 1, _bytes(0))
+    workspace = room(library.functions.framecast_tiles_gradient_workspace(ctypes.byref(shape)))
     found = torch.empty(weight.shape, dtype=weight.dtype)
     is_odd = library.functions.framecast_tiles_gradient(
         ctypes.byref(shape),
@@ -111,7 +116,8 @@ def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Ten
     return None if is_odd else found
 
 
-def _library() -> _compiled.Library:
+def of_library() -> _compiled.Library:
+    """The library, which is there."""
     library = _compiled.library()
     assert not isinstance(library, str)
     return library
@@ -145,10 +151,11 @@ def _is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
 
 
-def _room(needed: Callable[..., int], shape: _Shape, threads: int, workspace: Tensor) -> Tensor:
-    size = needed(ctypes.byref(shape)) * threads
-    return workspace if len(workspace) >= size else _bytes(size)
-
-
-def _bytes(count: int) -> Tensor:
+def room(count: int) -> Tensor:
+    """So many bytes."""
     return torch.empty(count, dtype=torch.uint8)
+
+
+def pointers(*tensors: Tensor | None) -> ctypes.Array[ctypes.c_void_p]:
+    """Where tensors are; NULL for None."""
+    return (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))

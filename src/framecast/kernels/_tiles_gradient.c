@@ -68,8 +68,8 @@ long framecast_tiles_gradient_workspace(const Shape *shape) {
 static void find_pixels(const Gradient *job, Segment segment, const float **from, long end) {
     const Grid *grid = &job->grid;
     const Shape *shape = &grid->shape;
-    const long *size = shape->size, *before = shape->before;
-    long slots = grid->plane / grid->row, planes = segment.last - segment.first + grid->reach[0];
+    const long *size = shape->size, *before = grid->before;
+    long slots = grid->plane / grid->row, planes = segment.last - segment.first + reach(grid, 0);
     memset(from, 0, (end - segment.pixel) * sizeof *from);
     for (long slot = 0; slot < planes * slots; slot++, from += grid->row) {
         long plane = segment.first - before[0] + slot / slots, row = slot % slots - before[1];

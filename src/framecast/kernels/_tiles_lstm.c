@@ -1,0 +1,296 @@
+/* A whole pass of a convolutional LSTM by tiles, forward and backward; see _tiles.h.
+
+   Sequences do not see each other: every thread runs its own from the first step to the last. Input and state are
+   projected in one sum, and what follows is done with the sum while it is at hand: gates are written once, and the
+   gradient of the state, which the next step back takes, not at all.
+
+   Frames of all steps lie behind one another, M pixels in each step; gates (T * M, 4 * H), states (M, H). */
+
+#include "_tiles.h"
+
+#ifdef __AMX_BF16__
+
+enum {
+    GATES = 4,
+    TERMS = 2, /* input and state */
+};
+
+typedef struct {
+    Term terms[TERMS];
+    Course course;
+    long steps, batch, pixels, hidden; /* `pixels` of a step, M */
+    int reverse;
+    const float *x, *h, *c; /* initial states, or NULL for zero */
+    const float *bias, *peephole;
+    float *gates, *output, *state; /* `gates` may be NULL; `state` holds c before and after each step, (M, H) */
+    /* of the backward */
+    float *cells;             /* c after each step, (T * M, H); h goes to `output` once more */
+    const float *grad_output; /* or NULL for zero, as the next two */
+    const float *grad_h;
+    float *grad_c;        /* holds the gradient of c after and before each step */
+    float *grad_h_before; /* or NULL where it is not wanted */
+    char *workspace;
+    int odd;
+} Pass;
+
+static long time_of(const Pass *pass, long step) { return pass->reverse ? pass->steps - 1 - step : step; }
+
+/* The sequences of a thread. */
+static long first_of(const Pass *pass, long thread, long threads) { return pass->batch * thread / threads; }
+
+static inline __m512 load(const float *from, __mmask16 mask) {
+    return from ? _mm512_maskz_loadu_ps(mask, from) : _mm512_setzero_ps();
+}
+
+/* ---- forward ---- */
+
+/* One pixel, 16 channels from `channel` on; the sums of its gates become gates. */
+static inline void
+step_forward(const Pass *pass, float *restrict sums[GATES], long pixel, long channel, long time, int from_zero) {
+    long hidden = pass->hidden, at = pixel * hidden + channel;
+    __mmask16 mask = lanes(hidden - channel);
+    _Alignas(LINE) float i[TILE], f[TILE], g[TILE], o[TILE], c[TILE], h[TILE], peephole[3][TILE] = {{0}};
+    _mm512_store_ps(c, from_zero ? _mm512_setzero_ps() : load(pass->state + at, mask));
+    if (pass->peephole)
+        for (int k = 0; k < 3; k++)
+            _mm512_store_ps(peephole[k], load(pass->peephole + k * hidden + channel, mask));
+    for (int k = 0; k < TILE; k++) {
+        i[k] = sigmoid(sums[0][k] + peephole[0][k] * c[k]);
+        f[k] = sigmoid(sums[1][k] + peephole[1][k] * c[k]);
+        g[k] = tanh_(sums[2][k]);
+        c[k] = i[k] * g[k] + f[k] * c[k];
+        o[k] = sigmoid(sums[3][k] + peephole[2][k] * c[k]);
+        h[k] = o[k] * tanh_(c[k]);
+    }
+    _mm512_mask_storeu_ps(pass->state + at, mask, _mm512_load_ps(c));
+    _mm512_mask_storeu_ps(pass->output + time * pass->pixels * hidden + at, mask, _mm512_load_ps(h));
+    if (pass->gates) {
+        float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
+        _mm512_mask_storeu_ps(gates, mask, _mm512_load_ps(i));
+        _mm512_mask_storeu_ps(gates + hidden, mask, _mm512_load_ps(f));
+        _mm512_mask_storeu_ps(gates + 2 * hidden, mask, _mm512_load_ps(g));
+        _mm512_mask_storeu_ps(gates + 3 * hidden, mask, _mm512_load_ps(o));
+    }
+}
+
+static void add_bias(const Pass *pass, float *results, long rows, long channel, int gate) {
+    if (!pass->bias)
+        return;
+    for (int k = 0; k < 2; k++) {
+        const float *bias = pass->bias + (gate + k) * pass->hidden + channel;
+        __m512 value = load(bias, lanes(pass->hidden - channel));
+        for (long row = 0; row < rows; row++) {
+            float *to = results + row * PAIR + k * TILE;
+            _mm512_store_ps(to, _mm512_add_ps(_mm512_load_ps(to), value));
+        }
+    }
+}
+
+static void forward_share(void *data, long thread, long threads) {
+    Pass *pass = data;
+    Course course = pass->course;
+    Term terms[TERMS] = {pass->terms[0], pass->terms[1]};
+    _Alignas(LINE) float inner[PAIR * PAIR], outer[PAIR * PAIR]; /* i and f, g and o */
+    long planes = terms[0].grid.shape.size[0], channels = terms[0].grid.shape.channels;
+    long line, end, last = first_of(pass, thread + 1, threads) * planes;
+    settle(&course, terms, TERMS, pass->workspace, thread);
+    begin_tiles();
+    for (long step = 0; step < pass->steps; step++) {
+        long time = time_of(pass, step);
+        const float *h = step ? pass->output + time_of(pass, step - 1) * pass->pixels * pass->hidden : pass->h;
+        const float *x[TERMS] = {pass->x + time * pass->pixels * channels, h};
+        int count = h ? TERMS : 1, from_zero = !step && !pass->c;
+        for (line = first_of(pass, thread, threads) * planes; line < last; line = end) {
+            end = least(last, line + course.lines);
+            long tiles = take_lines(&course, terms, count, x, line, end);
+            if (tiles < 0) {
+                pass->odd = 1;
+                break;
+            }
+            for (long channel = 0; channel < pass->hidden; channel += TILE)
+                for (long k = 0; k < tiles; k += 2) {
+                    long tile = channel / TILE * GATES;
+                    long rows = convolve(&course, k, tiles, terms, count, tile, 1, inner);
+                    convolve(&course, k, tiles, terms, count, tile + 2, 1, outer);
+                    add_bias(pass, inner, rows, channel, 0);
+                    add_bias(pass, outer, rows, channel, 2);
+                    for (long row = 0; row < rows; row++) {
+                        float *a = inner + row * PAIR, *b = outer + row * PAIR, *sums[] = {a, a + TILE, b, b + TILE};
+                        if (course.places[k * TILE + row] >= 0)
+                            step_forward(pass, sums, course.places[k * TILE + row], channel, time, from_zero);
+                    }
+                }
+        }
+        if (pass->odd)
+            break;
+    }
+    _tile_release();
+}
+
+/* ---- backward ---- */
+
+/* c after every step once more, from the gates. */
+static void make_cells(const Pass *pass, long pixel, long end) {
+    long hidden = pass->hidden, size = pass->pixels * hidden;
+    for (long step = 0; step < pass->steps; step++) {
+        long time = time_of(pass, step);
+        const float *before = step ? pass->cells + time_of(pass, step - 1) * size : pass->c;
+        for (long row = pixel; row < end; row++) {
+            const float *restrict gates = pass->gates + (time * pass->pixels + row) * GATES * hidden;
+            float *restrict c = pass->cells + time * size + row * hidden;
+            for (long k = 0; k < hidden; k++)
+                c[k] = gates[k] * gates[2 * hidden + k] + (before ? gates[hidden + k] * before[row * hidden + k] : 0);
+        }
+    }
+}
+
+/* One pixel, 16 channels from `channel` on: its gates become the gradients of their sums. `grad` is that of h through
+   the next step. */
+static inline void
+step_backward(const Pass *pass, const float *restrict grad, long pixel, long channel, long step) {
+    long hidden = pass->hidden, time = time_of(pass, step), size = pass->pixels * hidden, at = pixel * hidden + channel;
+    __mmask16 mask = lanes(hidden - channel);
+    _Alignas(LINE) float i[TILE], f[TILE], g[TILE], o[TILE], c[TILE], old[TILE], to_c[TILE], to_h[TILE], h[TILE];
+    _Alignas(LINE) float peephole[3][TILE] = {{0}};
+    const float *before = step ? pass->cells + time_of(pass, step - 1) * size : pass->c;
+    float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
+    _mm512_store_ps(i, load(gates, mask));
+    _mm512_store_ps(f, load(gates + hidden, mask));
+    _mm512_store_ps(g, load(gates + 2 * hidden, mask));
+    _mm512_store_ps(o, load(gates + 3 * hidden, mask));
+    _mm512_store_ps(c, load(pass->cells + time * size + at, mask));
+    _mm512_store_ps(old, load(before ? before + at : NULL, mask));
+    _mm512_store_ps(to_c, load(pass->grad_c + at, mask));
+    _mm512_store_ps(to_h, load(pass->grad_output ? pass->grad_output + time * size + at : NULL, mask));
+    if (pass->peephole)
+        for (int k = 0; k < 3; k++)
+            _mm512_store_ps(peephole[k], load(pass->peephole + k * hidden + channel, mask));
+    for (int k = 0; k < TILE; k++) {
+        float tanh_c = tanh_(c[k]), open = o[k], write = i[k], keep = f[k], new = g[k], whole = to_h[k] + grad[k];
+        h[k] = open * tanh_c;
+        o[k] = whole * tanh_c * open * (1 - open);
+        float to = to_c[k] + whole * open * (1 - tanh_c * tanh_c) + peephole[2][k] * o[k];
+        i[k] = to * new * write * (1 - write);
+        f[k] = to * old[k] * keep * (1 - keep);
+        g[k] = to * write * (1 - new * new);
+        to_c[k] = to * keep + peephole[0][k] * i[k] + peephole[1][k] * f[k];
+    }
+    _mm512_mask_storeu_ps(gates, mask, _mm512_load_ps(i));
+    _mm512_mask_storeu_ps(gates + hidden, mask, _mm512_load_ps(f));
+    _mm512_mask_storeu_ps(gates + 2 * hidden, mask, _mm512_load_ps(g));
+    _mm512_mask_storeu_ps(gates + 3 * hidden, mask, _mm512_load_ps(o));
+    _mm512_mask_storeu_ps(pass->grad_c + at, mask, _mm512_load_ps(to_c));
+    _mm512_mask_storeu_ps(pass->output + time * size + at, mask, _mm512_load_ps(h));
+}
+
+/* The last step, whose h is seen by nothing but the result. */
+static void last_backward(const Pass *pass, long pixel, long end) {
+    _Alignas(LINE) float grad[TILE];
+    for (; pixel < end; pixel++)
+        for (long channel = 0; channel < pass->hidden; channel += TILE) {
+            const float *from = pass->grad_h ? pass->grad_h + pixel * pass->hidden + channel : NULL;
+            _mm512_store_ps(grad, load(from, lanes(pass->hidden - channel)));
+            step_backward(pass, grad, pixel, channel, pass->steps - 1);
+        }
+}
+
+/* What a row of results, the gradient of h before `step`, is for. */
+static inline void take_gradient(const Pass *pass, const float *grad, long pixel, long channel, long step) {
+    if (step)
+        step_backward(pass, grad, pixel, channel, step - 1);
+    else
+        _mm512_mask_storeu_ps(
+            pass->grad_h_before + pixel * pass->hidden + channel, lanes(pass->hidden - channel), _mm512_load_ps(grad));
+}
+
+static void backward_share(void *data, long thread, long threads) {
+    Pass *pass = data;
+    Course course = pass->course;
+    Term term = pass->terms[0];
+    _Alignas(LINE) float results[PAIR * PAIR];
+    long first = first_of(pass, thread, threads), after = first_of(pass, thread + 1, threads);
+    long planes = term.grid.shape.size[0], space = pass->pixels / pass->batch, end;
+    settle(&course, &term, 1, pass->workspace, thread);
+    make_cells(pass, first * space, after * space);
+    last_backward(pass, first * space, after * space);
+    begin_tiles();
+    for (long step = pass->steps - 1; step >= (pass->grad_h_before ? 0 : 1) && !pass->odd; step--) {
+        const float *grad = pass->gates + time_of(pass, step) * pass->pixels * GATES * pass->hidden;
+        for (long line = first * planes; line < after * planes; line = end) {
+            end = least(after * planes, line + course.lines);
+            long tiles = take_lines(&course, &term, 1, &grad, line, end), columns = tiles_of(pass->hidden);
+            if (tiles < 0) {
+                pass->odd = 1;
+                break;
+            }
+            for (long tile = 0; tile < columns; tile += 2)
+                for (long k = 0; k < tiles; k += 2) {
+                    long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results);
+                    for (long row = 0; row < rows; row++) {
+                        long pixel = course.places[k * TILE + row];
+                        for (long side = 0; pixel >= 0 && side < 2 && tile + side < columns; side++)
+                            take_gradient(pass, results + row * PAIR + side * TILE, pixel, (tile + side) * TILE, step);
+                    }
+                }
+        }
+    }
+    _tile_release();
+}
+
+/* ---- what Python calls ---- */
+
+typedef struct {
+    long steps, reverse, hidden;
+} Sizes;
+
+static Pass begin(const Sizes *sizes, Term one, Term two, int count) {
+    const Shape *shape = &one.grid.shape;
+    long channels = shape->channels;
+    if (count > 1) {
+        join(&one.grid, &two.grid);
+        channels += two.grid.shape.channels;
+    }
+    return (Pass){
+        .terms = {one, two},
+        .course = course_of(&one.grid, channels),
+        .steps = sizes->steps,
+        .reverse = (int)sizes->reverse,
+        .batch = shape->batch,
+        .pixels = shape->batch * shape->size[0] * shape->size[1] * shape->size[2],
+        .hidden = sizes->hidden,
+    };
+}
+
+/* Bytes that each thread needs beside, forward (two shapes) or backward (one, and NULL). */
+long framecast_tiles_lstm_workspace(const Sizes *sizes, const Shape *one, const Shape *two) {
+    Term first = {.grid = grid_of(one)}, second = {.grid = grid_of(two ? two : one)};
+    return begin(sizes, first, second, two ? 2 : 1).course.bytes;
+}
+
+/* Outputs, the state c at the end, which is there from the beginning unless `from_zero`, and gates. Returns whether a
+   number was odd: results are then without meaning, as they are for the backward. */
+int framecast_tiles_lstm(
+    const Sizes *sizes, const Shape *input, const Shape *hidden, const void *weight_ih, const void *weight_hh,
+    const float *const *given, float *const *made, void *workspace, int threads, void *const *openmp) {
+    Pass pass = begin(sizes, (Term){grid_of(input), weight_ih, NULL, 0}, (Term){grid_of(hidden), weight_hh, NULL, 0}, 2);
+    pass.x = given[0], pass.h = given[1], pass.c = given[2], pass.bias = given[3], pass.peephole = given[4];
+    pass.gates = made[0], pass.output = made[1], pass.state = made[2];
+    pass.workspace = workspace;
+    in_parallel(forward_share, &pass, least(threads, pass.batch), openmp);
+    return pass.odd;
+}
+
+/* Gates become the gradients of their sums, and grad_c that of c before the first step; h and c are made again. */
+int framecast_tiles_lstm_backward(
+    const Sizes *sizes, const Shape *turned, const void *weight, const float *const *given, float *const *made,
+    void *workspace, int threads, void *const *openmp) {
+    Term term = {grid_of(turned), weight, NULL, 0};
+    Pass pass = begin(sizes, term, term, 1);
+    pass.c = given[0], pass.peephole = given[1], pass.grad_output = given[2], pass.grad_h = given[3];
+    pass.gates = made[0], pass.output = made[1], pass.cells = made[2], pass.grad_c = made[3], pass.grad_h_before = made[4];
+    pass.workspace = workspace;
+    in_parallel(backward_share, &pass, least(threads, pass.batch), openmp);
+    return pass.odd;
+}
+
+#endif
