@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # Idle threads sleep instead of spinning: on a busy machine two spinning pools slow each other down many times.
 export GOMP_SPINCOUNT ?= 1000
+# The tests of layers that are run once more with each of the other kernels; compilers and export choose none.
+LAYERS = tests/nn --ignore tests/nn/test_compile_export.py
 
 .PHONY: demo test check bench mutants setup clean
 
@@ -12,6 +14,8 @@ demo: setup  ## train, test and report in a few minutes
 
 test: setup check  ## every check that CI runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --cov=framecast --cov-report=term-missing:skip-covered --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q $(LAYERS) --kernel reference
+	OMP_NUM_THREADS=1 TRITON_INTERPRET=1 $(BIN)/python -m pytest -n 2 -q $(LAYERS) --kernel triton
 
 check: setup
 	$(BIN)/ruff check .

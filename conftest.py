@@ -10,6 +10,7 @@ import torch
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="device on which to run the tests: cpu or cuda")
+    parser.addoption("--kernel", help="kernel that layers are asked to run with")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,6 +20,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # New tensors and modules are made on it, in tests, doctests and helpers alike.
     if device.type != "cpu":
         torch.set_default_device(device)
+
+
+@pytest.fixture(autouse=True)
+def _kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = request.config.getoption("--kernel")
+    if kernel is not None:
+        monkeypatch.setenv("FRAMECAST_KERNEL", kernel)
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ needs_compiler = pytest.mark.skipif(
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
-    """The module as at its first use, with a cache folder of its own."""
+    """The module as at its first use, with a cache folder of its own; what it compiles need not be fast."""
+    flags = [flag for flag in _compiled._FLAGS if flag != "-O3"]
+    monkeypatch.setattr(_compiled, "_FLAGS", flags)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("FRAMECAST_NATIVE", raising=False)
     _compiled.library.cache_clear()
@@ -62,6 +64,13 @@ def test_without_a_compiler_the_plain_functions_are_used(fresh, monkeypatch, var
 def test_other_systems_are_refused(fresh, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert _compiled.why_not() == "compiled on Linux only, not on win32"
+    check_lstm()
+
+
+@needs_compiler
+def test_the_matrix_unit_can_be_switched_off(fresh, monkeypatch):
+    monkeypatch.setenv("FRAMECAST_TILES", "0")
+    assert not _compiled.library().tiles
     check_lstm()
 
 

@@ -1,5 +1,6 @@
 """The sequence pass against the reference: every cell, rank, batch form and option it takes, with poisoned memory."""
 
+import contextlib
 import functools
 
 import pytest
@@ -381,6 +382,68 @@ def test_checkpoints_keep_the_cell_state_wide(kernel):
             results[k] = layer(x.bfloat16())[1][1]
     assert torch.equal(results[1], results[False])
     assert torch.equal(results[3], results[False])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_saved_tensors_that_come_back_in_another_order(cell):
+    layer, x = build(cell, 2, torch.float32, hidden=16), torch.randn(4, 2, 4, 5, 4, requires_grad=True)
+    hx = states_for(layer, x.detach())
+    plain = torch.autograd.graph.saved_tensors_hooks(
+        lambda t: t.clone(memory_format=torch.contiguous_format), lambda t: t
+    )
+    with plain:
+        found = everything(layer, x.detach(), hx)
+    assert_same(found, everything(layer, x.detach(), hx, "reference"), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["bias_ih_l0", "bias_hh_l0", "weight_ch_l0", "weight_hh_l0"])
+@pytest.mark.parametrize("cell", ["LSTM peephole", "GRU", "RNN"])
+def test_parameters_in_any_order_of_memory(cell, name):
+    layer, x = build(cell, 2, torch.float32), torch.randn(3, 2, 4, 5, 4)
+    if not hasattr(layer, name):
+        pytest.skip("no such parameter")
+    value = getattr(layer, name)
+    value.data = torch.stack([value.data, value.data + 1], -1)[..., 0]
+    assert_same(everything(layer, x), everything(layer, x, None, "reference"), 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bias_ih_l0", torch.zeros(16).double()),
+        ("bias_ih_l0", torch.zeros(3)),
+        ("weight_ih_l0", torch.zeros(16, 4, 1, 1)),
+        ("weight_ih_l0", torch.zeros(16, 5, 3, 3)),
+        ("weight_hh_l0", torch.zeros(32, 4, 3, 3)),
+        ("weight_hh_l0", torch.zeros(16, 4, 5, 5)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{tuple(value.shape)} {value.dtype}",
+)
+def test_parameters_that_do_not_fit_are_left_to_pytorch(name, value):
+    layer, x = nn.ConvLSTM2d(4, 4, kernel_size=3), torch.randn(3, 2, 4, 5, 4)
+    names = [choice.kernel for choice in kernels.explain(layer, x).choices]
+    assert names == ["sequence"]
+    with _table.recording() as choices, contextlib.suppress(RuntimeError):
+        torch.func.functional_call(layer, {name: value}, (x,))
+    assert [choice.kernel for choice in choices] == ["reference"]
+
+
+def test_a_lazily_negated_weight():
+    layer, x = nn.ConvGRU2d(4, 16, kernel_size=3), torch.randn(3, 2, 4, 5, 4)
+    weight = torch.randn(48, 4, 3, 3, dtype=torch.complex64).conj().imag
+    found = torch.func.functional_call(layer, {"weight_ih_l0": weight}, (x,))[0]
+    expected = torch.func.functional_call(layer, {"weight_ih_l0": weight.resolve_neg()}, (x,))[0]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_autocast_has_no_say_in_second_derivatives_of_what_was_recorded_without(cell):
+    layer, x = build(cell, 2, torch.float32, hidden=16), torch.randn(3, 2, 4, 5, 4)
+    parameters = list(layer.parameters())
+    loss = layer(x)[0].square().sum()
+    expected = torch.autograd.grad(loss, parameters, retain_graph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_same(torch.autograd.grad(loss, parameters, create_graph=True), expected, 1e-5)
 
 
 def test_replicas_without_parameters():

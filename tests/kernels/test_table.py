@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from framecast import kernels, nn
+from framecast.kernels import _compiled
 from framecast.kernels._table import KERNELS
 
 
@@ -53,6 +54,20 @@ def test_the_environment_asks_for_a_kernel(monkeypatch):
         assert chosen(layer, frames()) == ["sequence"]
     monkeypatch.setenv("FRAMECAST_KERNEL", "")
     assert chosen(layer, frames()) == ["sequence"]
+
+
+def test_an_explanation_says_what_is_compiled(monkeypatch):
+    layer, libraries = nn.ConvGRU2d(2, 3), []
+    for found in (_compiled.Library(None, None, True), _compiled.Library(None, None, False), "no C compiler found"):
+        explanation = kernels.explain(layer, frames())
+        with monkeypatch.context() as patch:
+            patch.setattr(_compiled, "library", lambda found=found: found)
+            libraries.append(str(explanation).splitlines()[2])
+    assert libraries == [
+        "  on a CPU: steps in C, float32 convolutions by the matrix unit (AMX)",
+        "  on a CPU: steps in C",
+        "  on a CPU: steps in plain PyTorch (no C compiler found)",
+    ]
 
 
 def test_an_unknown_kernel(monkeypatch):
@@ -117,8 +132,9 @@ def test_an_explanation_reads_well():
     lines = text.splitlines()
     assert lines[0] == "asked for: auto"
     assert lines[1].startswith("sequence: runs 2 passes")
-    assert lines[2].startswith("  triton: ")
-    assert "plain PyTorch" in lines[3]
+    assert lines[2].startswith("  on a CPU: ")
+    assert lines[3].startswith("  triton: ")
+    assert "plain PyTorch" in lines[4]
 
 
 def test_nothing_to_explain():

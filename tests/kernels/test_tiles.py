@@ -13,7 +13,8 @@ import torch
 from framecast import kernels, nn
 from framecast.functional import Projection
 from framecast.kernels import _compiled, _convolution, _tiles
-from framecast.kernels._convolution import LAYOUTS, projected
+from framecast.kernels._convolution import projected
+from framecast.kernels._tiles import LAYOUTS
 
 
 def has_tiles():
@@ -88,13 +89,9 @@ def test_numbers_are_those_of_float64(case):
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
     bound = projected(projection, weight, 1, case[3], bias)
     assert isinstance(bound, _convolution._TiledConvolution)
-    sums = channels_last(torch.randn(y.shape))
-    expected = sums + y
     found = bound(x)
     assert found.is_contiguous(memory_format=LAYOUTS[len(case[3])])
     assert distance(found, y) < CLOSE
-    assert bound.add(sums, x) is None
-    assert distance(sums, expected) < CLOSE
     assert distance(bound.input_gradient(grad), to_x) < CLOSE
     found = _tiles.weight_gradient(projection, weight, x, grad)
     assert distance(found, to_weight) < CLOSE
@@ -140,15 +137,11 @@ def test_what_is_not_finite_goes_to_pytorch(value, where):
     bound, plain = (
         kind(projection, weight, (6, 6), bias) for kind in (_convolution._TiledConvolution, _convolution._Convolution)
     )
-    sums = torch.randn(2, 16, 6, 6).contiguous(memory_format=torch.channels_last)
-    before, added = sums.clone(), bound.add(sums, x)
-    sums = sums + added if added is not None else sums
 
     def same(found, expected):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
 
     same(bound(x), plain(x))
-    same(sums, before + plain(x))
     same(bound.input_gradient(grad), plain.input_gradient(grad))
     same(bound.weight_gradient(x, grad), plain.weight_gradient(x, grad))
 
@@ -162,6 +155,43 @@ def test_the_gradient_of_a_weight_does_not_depend_on_the_number_of_threads():
     torch.set_num_threads(before)
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
+
+
+def test_sums_that_overflow_in_parts_only():
+    """Numbers so large that the parts of their product are infinite, of either sign, where the product is not NaN."""
+    projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
+    weight, x, grad = weight * 1e19, x * 3e19, grad * 3e19
+    bound, plain = (
+        kind(projection, weight, (6, 6), bias) for kind in (_convolution._TiledConvolution, _convolution._Convolution)
+    )
+    for found, expected in (
+        (bound(x), plain(x)),
+        (bound.input_gradient(grad), plain.input_gradient(grad)),
+        (bound.weight_gradient(x, grad), plain.weight_gradient(x, grad)),
+    ):
+        assert torch.equal(found.isnan(), expected.isnan())
+        assert torch.equal(found.isinf(), expected.isinf())
+
+
+def test_frames_too_large_for_the_workspace_go_to_pytorch(monkeypatch):
+    projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
+    y, to_x, to_weight = exact(projection, weight, bias, x, grad)
+    monkeypatch.setattr(_tiles, "MOST_ROOM", 1000)
+    bound = projected(projection, weight, 1, (6, 6), bias)
+    assert bound.tiles(x, bias) is None
+    assert _tiles.weight_gradient(projection, weight, x, grad) is None
+    assert distance(bound(x), y) < CLOSE
+    assert distance(bound.input_gradient(grad), to_x) < CLOSE
+    assert distance(bound.weight_gradient(x, grad), to_weight) < CLOSE
+
+
+def test_a_default_device_has_no_say():
+    projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
+    bound = projected(projection, weight, 1, (6, 6), bias)
+    with torch.device("meta"):
+        found = bound(x), bound.input_gradient(grad), bound.weight_gradient(x, grad)
+    for number, expected in zip(found, exact(projection, weight, bias, x, grad), strict=True):
+        assert distance(number, expected) < CLOSE
 
 
 @pytest.mark.parametrize(

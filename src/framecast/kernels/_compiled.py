@@ -3,8 +3,9 @@
 The library is compiled at first use where there is a C compiler, for the very processor, and kept in a folder of the
 user's. Nothing here raises for want of it: :func:`library` says why there is none, and callers do without.
 
-The environment has a say: ``CC`` names the compiler, ``FRAMECAST_NATIVE=0`` switches all of it off, and
-``XDG_CACHE_HOME`` says where the library is kept (``~/.cache`` otherwise).
+The environment has a say: ``CC`` names the compiler, ``FRAMECAST_NATIVE=0`` switches all of it off,
+``FRAMECAST_TILES=0`` the convolutions by the matrix unit, and ``XDG_CACHE_HOME`` says where the library is kept
+(``~/.cache`` otherwise).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _TILES: dict[str, tuple[Any, list[Any]]] = {
     "framecast_tiles_packed": (_LONG, [_POINTER, _LONG]),
     "framecast_tiles_pack": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _INT, _POINTER]),
     "framecast_tiles_workspace": (_LONG, [_POINTER]),
-    "framecast_tiles_convolve": (_INT, [*[_POINTER] * 5, _INT, _POINTER, _INT, _POINTER]),
+    "framecast_tiles_convolve": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
     "framecast_tiles_lstm_workspace": (_LONG, [_POINTER] * 3),
     "framecast_tiles_lstm": (_INT, [*[_POINTER] * 8, _INT, _POINTER]),
     "framecast_tiles_lstm_backward": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
@@ -71,6 +72,14 @@ def why_not() -> str | None:
     return found if isinstance(found, str) else None
 
 
+def summary() -> str:
+    """What is compiled, in a few words."""
+    found = library()
+    if isinstance(found, str):
+        return f"steps in plain PyTorch ({found})"
+    return "steps in C" + ", float32 convolutions by the matrix unit (AMX)" * found.tiles
+
+
 def threads() -> int:
     """How many threads a compiled function may use."""
     return 1 if _is_forked else torch.get_num_threads()
@@ -94,7 +103,7 @@ def _load() -> Library:
         raise _Unavailable(f"compiled on Linux only, not on {sys.platform}")
     functions = _open(_command())
     _declare(functions, _FUNCTIONS)
-    tiles = functions.framecast_tiles() == 1
+    tiles = os.environ.get("FRAMECAST_TILES") != "0" and functions.framecast_tiles() == 1
     if tiles:
         _declare(functions, _TILES)
     return Library(functions, _openmp(), tiles)

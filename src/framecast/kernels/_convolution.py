@@ -16,11 +16,10 @@ from torch import Tensor
 
 from framecast.functional import Projection, swap_channels
 
-from ._tiles import Tiles, weight_gradient
+from ._tiles import LAYOUTS, Tiles, weight_gradient
 
 _INPUT, _WEIGHT = (True, False, False), (False, True, False)
 _WORTH_TILES = 16  # channels of the input; a tile of fewer is mostly empty
-LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 class Bound(Protocol):
@@ -188,25 +187,18 @@ class _TiledConvolution(_Convolution):
         return Tiles(self.projection, self.weight, self.size, turned=True)
 
     def __call__(self, h: Tensor) -> Tensor:
-        found = self.tiles(h, self.bias, self._new(h, self.weight.shape[0]), adding=False)
+        found = self.tiles(channels_last(h), self.bias)
         return super().__call__(h) if found is None else found
 
-    def add(self, sums: Tensor, h: Tensor) -> Tensor | None:
-        return super().add(sums, h) if self.tiles(h, self.bias, sums, adding=True) is None else None
-
     def input_gradient(self, grad: Tensor) -> Tensor:
-        found = self.turned(grad, None, self._new(grad, self.weight.shape[1]), adding=False)
+        found = self.turned(channels_last(grad), None)
         return super().input_gradient(grad) if found is None else found
 
     def weight_gradient(self, h: Tensor, grad: Tensor) -> Tensor:
-        worth = self.weight.shape[1] >= _WORTH_TILES
-        found = weight_gradient(self.projection, self.weight, h, grad) if worth else None
+        worth, found = self.weight.shape[1] >= _WORTH_TILES, None
+        if worth:
+            found = weight_gradient(self.projection, self.weight, channels_last(h), channels_last(grad))
         return super().weight_gradient(h, grad) if found is None else found
-
-    def _new(self, frames: Tensor, channels: int) -> Tensor:
-        return torch.empty(
-            (len(frames), channels, *self.size), dtype=frames.dtype, memory_format=LAYOUTS[len(self.size)]
-        )
 
 
 class _Grouped:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from . import _compiled
 from ._table import KERNELS, Choice, recording, wanted
 
 
@@ -28,6 +29,8 @@ class Explanation:
         for choice in dict.fromkeys(self.choices):
             count = self.choices.count(choice)
             lines.append(f"{choice.kernel}: runs {count} pass{'es' * (count > 1)} ({choice.about})")
+            if choice.kernel == "sequence":
+                lines.append(f"  on a CPU: {_compiled.summary()}")
             for name, kernel in KERNELS.items():
                 if name != choice.kernel:
                     reason = dict(choice.refused).get(name)

@@ -51,12 +51,12 @@ class _InputSums(torch.autograd.Function):
         spec, (data, weight, bias), needed = ctx.spec, ctx.saved_tensors, ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or transformed() or batched([grad]):
             return None, *_differentiable(spec, (data, weight, bias), needed, grad)
-        bound, grad = bound_input(spec, data, weight, None), channels_last(grad)
+        bound = bound_input(spec, data, weight, None)
         return (
             None,
             bound.input_gradient(grad) if needed[0] else None,
             bound.weight_gradient(data, grad) if needed[1] else None,
-            matrix(grad).sum(0) if needed[2] else None,
+            matrix(channels_last(grad)).sum(0) if needed[2] else None,
         )
 
 
@@ -65,7 +65,7 @@ def _differentiable(
 ) -> tuple[Tensor | None, ...]:
     """The same gradients, in a form that can be differentiated again."""
     create_graph = torch.is_grad_enabled()
-    with torch.enable_grad():
+    with torch.enable_grad(), torch.autocast(grad.device.type, enabled=False):
         # New nodes: one tensor may have been made from another, and that path is not ours to follow.
         data, weight, bias = (None if t is None else t.view_as(t) for t in tensors)
         assert data is not None

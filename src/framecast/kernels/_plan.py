@@ -20,7 +20,8 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec
 
-from ._convolution import LAYOUTS, Bound, projected
+from ._convolution import Bound, projected
+from ._tiles import LAYOUTS
 
 
 @dataclass(frozen=True)

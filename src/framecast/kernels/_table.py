@@ -121,9 +121,27 @@ def _tensors_refuse(call: Call) -> str | None:
         return f"tensors are on {call.device}"
     if call.dtype not in (_CUDA_TYPES if call.device.type == "cuda" else _TYPES["cpu"]):
         return f"the type is {call.dtype}"
+    if any(t.is_neg() for t in call.tensors()):
+        return "a tensor is negated lazily"
+    if not _fits(call):
+        return "weights, input and states do not fit together"
     if 0 in call.state[0].shape or min(call.batch_sizes) == 0:
         return "there is an empty batch or frame"
     return None
+
+
+def _fits(call: Call) -> bool:
+    """Whether weights have the layer's shapes and one type, and the input theirs; if not, PyTorch is to say so."""
+    spec, weights = call.spec, call.weights
+    rows = spec.rule.gates * spec.hidden_size
+    assert weights.weight_hh is not None
+    fits = weights.weight_hh.shape == (rows, spec.hidden_size // spec.recurrent.groups, *spec.recurrent.kernel_size)
+    if call.data is not None and weights.weight_ih is not None:
+        channels = call.data.shape[1] // spec.input.groups
+        fits = fits and weights.weight_ih.shape == (rows, channels, *spec.input.kernel_size)
+    fits = fits and all(b is None or b.shape == (rows,) for b in (weights.bias_ih, weights.bias_hh))
+    types = {t.dtype for t in (call.data, *weights) if t is not None}
+    return fits and (len(types) == 1 or torch.is_autocast_enabled(call.device.type))
 
 
 def _run_sequence(call: Call) -> tuple[Tensor, State]:

@@ -18,10 +18,11 @@ from torch import Tensor
 from framecast.functional import Weights, layer_pass
 
 from . import _compiled
+from ._convolution import channels_last
 from ._input import bound_input, is_plain
 from ._passes import PASSES, LSTMPass, add_peephole_gradient, weight_gradient
 from ._plan import Plan, Track, matrix
-from ._tiles import Tiles, of_library, pointers, room
+from ._tiles import MOST_ROOM, Tiles, of_library, pointers, room
 from ._transforms import batched, transformed
 
 Tensors = tuple[Tensor, ...]
@@ -71,13 +72,20 @@ def _is_balanced(batch: int, threads: int) -> bool:
 
 def tiled_pass(plan: Plan, given: Arguments) -> Tensors | None:
     """Outputs and final states as frames; None where a number is not finite."""
-    made = _forward(plan, _each(given, Tensor.detach), with_gates=plan.keep == "gates")
+    made = _forward(plan, _in_order(_each(given, Tensor.detach)), with_gates=plan.keep == "gates")
     if made is None:
         return None
     if plan.keep == "nothing":
         return _results(plan, made)
     found: Tensors = _TiledLSTM.apply(plan, made, *given)
     return found
+
+
+def _in_order(given: Arguments) -> Arguments:
+    """As compiled functions read them; hooks may have given back saved tensors in another order."""
+    data, h, c, weight_ih, bias, weight_hh, weight_ch = given
+    bias, weight_ch = (None if t is None else t.contiguous() for t in (bias, weight_ch))
+    return Arguments(channels_last(data), channels_last(h), channels_last(c), weight_ih, bias, weight_hh, weight_ch)
 
 
 def _results(plan: Plan, made: Made) -> Tensors:
@@ -102,7 +110,7 @@ class _TiledLSTM(torch.autograd.Function):
         plan, (gates, data, *states), found = ctx.plan, ctx.saved_tensors[:4], None
         if plan.zero_state:
             states = [plan.new_frames(plan.spec.hidden_size, data, plan.batch).zero_() for _ in states]
-        given = Arguments(data, *states, *ctx.saved_tensors[4:])
+        given = _in_order(Arguments(data, *states, *ctx.saved_tensors[4:]))
         needed = {name for name, wanted in zip(Arguments._fields, ctx.needs_input_grad[2:], strict=True) if wanted}
         with torch.autocast(data.device.type, enabled=False):
             if not (torch.is_grad_enabled() or transformed() or batched(gradients)):
@@ -130,7 +138,10 @@ def _forward(plan: Plan, given: Arguments, *, with_gates: bool) -> Made | None:
     library, threads = of_library(), _compiled.threads()
     sizes = _Sizes(len(plan.sizes), plan.reverse, size)
     shapes = ctypes.byref(sizes), ctypes.byref(weight_ih.shape), ctypes.byref(weight_hh.shape)
-    workspace = room(library.functions.framecast_tiles_lstm_workspace(*shapes) * threads)
+    needed = library.functions.framecast_tiles_lstm_workspace(*shapes)
+    if needed > MOST_ROOM:
+        return None
+    workspace = room(needed * threads)
     is_odd = library.functions.framecast_tiles_lstm(
         *shapes,
         weight_ih.packed.data_ptr(),
@@ -183,13 +194,15 @@ def _run_backward(
     size = plan.spec.hidden_size
     grad_output, grad_h, last_c = (None if g is None else matrix(g).contiguous() for g in gradients)
     grad_c = plan.new_frames(size, given.c, plan.batch)
-    matrix(grad_c).copy_(torch.zeros((), dtype=grad_c.dtype) if last_c is None else last_c)
+    matrix(grad_c).zero_() if last_c is None else matrix(grad_c).copy_(last_c)
     before = plan.new_frames(size, given.h, plan.batch) if "h" in needed else None
     library, threads = of_library(), _compiled.threads()
     sizes, shape = _Sizes(len(plan.sizes), plan.reverse, size), ctypes.byref(turned.shape)
     needs = library.functions.framecast_tiles_lstm_workspace(ctypes.byref(sizes), shape, None)
+    if needs > MOST_ROOM or not turned.is_finite:
+        return None
     workspace = room(needs * threads)
-    is_odd = not turned.is_finite or library.functions.framecast_tiles_lstm_backward(
+    is_odd = library.functions.framecast_tiles_lstm_backward(
         ctypes.byref(sizes),
         shape,
         turned.packed.data_ptr(),
@@ -206,7 +219,7 @@ def _run_backward(
 
 def _peephole_gradient(plan: Plan, cells: Tensor, gates: Tensor, given: Arguments) -> Tensor:
     assert given.weight_ch is not None
-    total, track = torch.zeros(3, plan.spec.hidden_size), Track(plan, matrix(given.c), cells)
+    total, track = cells.new_zeros(3, plan.spec.hidden_size), Track(plan, matrix(given.c), cells)
     for t, rows in enumerate(plan.split(gates)):
         add_peephole_gradient(total, rows, track.before(t), track.after(t))
     return total.view_as(given.weight_ch)

@@ -2,7 +2,7 @@
 
 #include "_tiles.h"
 
-#ifndef __AMX_BF16__
+#ifndef TILES
 
 int framecast_tiles(void) { return 0; }
 
@@ -82,17 +82,9 @@ typedef struct {
     Course course;
     const float *x, *bias;
     float *y;
-    int adding;
     char *workspace;
     int odd;
 } Convolution;
-
-static int has_odd(const float *x, long count) {
-    int odd = 0;
-    for (long k = 0; k < count; k++)
-        odd |= is_odd(x[k]);
-    return odd;
-}
 
 static void finish(const Convolution *job, const float *results, const int32_t *places, long rows, long column) {
     long columns = job->term.grid.shape.columns;
@@ -104,8 +96,6 @@ static void finish(const Convolution *job, const float *results, const int32_t *
             __m512 sum = _mm512_add_ps(bias, _mm512_load_ps(results + row * PAIR + half));
             if (places[row] < 0)
                 continue;
-            if (job->adding)
-                sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, y));
             _mm512_mask_storeu_ps(y, mask, sum);
         }
     }
@@ -117,11 +107,6 @@ static void convolve_share(void *data, long thread, long threads) {
     Course course = job->course;
     const Shape *shape = &term.grid.shape;
     _Alignas(LINE) float results[PAIR * PAIR];
-    /* What is added to cannot be taken back: every thread looks at all first. */
-    if (job->adding && has_odd(job->x, shape->batch * shape->size[0] * shape->size[1] * shape->size[2] * shape->channels)) {
-        job->odd = 1;
-        return;
-    }
     settle(&course, &term, 1, job->workspace, thread);
     long line = term.grid.lines * thread / threads, last = term.grid.lines * (thread + 1) / threads, end;
     begin_tiles();
@@ -135,19 +120,20 @@ static void convolve_share(void *data, long thread, long threads) {
         for (long tile = 0; tile < columns; tile += 2)
             for (long k = 0; k < tiles; k += 2) {
                 long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results);
+                if (are_odd(results, rows))
+                    job->odd = 1;
                 finish(job, results, course.places + k * TILE, rows, tile * TILE);
             }
     }
     _tile_release();
 }
 
-/* y = bias + x * weight, or y += it. Returns whether a number was odd: y is then as it was if it was to be added to,
-   and else without meaning. */
+/* y = bias + x * weight. Returns whether a number was odd: y is then without meaning. */
 int framecast_tiles_convolve(
-    const Shape *shape, const float *x, const void *weight, const float *bias, float *y, int adding, void *workspace,
-    int threads, void *const *openmp) {
+    const Shape *shape, const float *x, const void *weight, const float *bias, float *y, void *workspace, int threads,
+    void *const *openmp) {
     Term term = {grid_of(shape), weight, NULL, 0};
-    Convolution job = {term, course_of(&term.grid, shape->channels), x, bias, y, adding, workspace, 0};
+    Convolution job = {term, course_of(&term.grid, shape->channels), x, bias, y, workspace, 0};
     in_parallel(convolve_share, &job, least(threads, term.grid.lines), openmp);
     return job.odd;
 }

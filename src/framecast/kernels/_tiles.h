@@ -3,8 +3,8 @@
    The unit multiplies bfloat16 and adds in float32, at sixteen times the rate of float32 vectors. A float32 number is
    the sum of three bfloat16 numbers, of 8 bits each, without a remainder. Of the nine products of two such sums six are
    taken; those left out are below 2^-24 of the whole. Results are as exact as float32's own, in less than half the
-   time. Where a number is not finite, or so large that bfloat16 has no room for it, nothing is computed: the caller
-   does without.
+   time, where products are above 2^-100; the unit takes numbers below 2^-126, parts of larger ones too, for zero. Where
+   a number or a result is odd (not finite, or so large that bfloat16 has no room for it) the caller does without.
 
    A frame is channels-last: planes of rows of W pixels of C channels; a frame with two axes has planes of one row. It
    is copied, in three parts, into a grid with zeros between rows and between planes: the zeros after one row are those
@@ -17,7 +17,8 @@ typedef struct {
     long channels, columns;                                /* of the frames, and of what the convolution gives */
 } Shape;
 
-#ifdef __AMX_BF16__
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define TILES
 
 #include <immintrin.h>
 
@@ -155,6 +156,8 @@ static inline void begin_tiles(void) {
         config.bytes[tile] = LINE;
         config.rows[tile] = TILE;
     }
+    /* Compilers do not know all that the unit reads: everything is to be in memory first. */
+    __asm__ volatile("" ::"r"(&config) : "memory");
     _tile_loadconfig(&config);
 }
 
@@ -372,8 +375,16 @@ static inline long take_lines(const Course *course, const Term *terms, int count
         line += segment.last - segment.first;
         pixel += pixels_of(grid, segment.last - segment.first);
     }
-    __asm__ volatile("" ::: "memory"); /* tiles are to be read as they were written */
+    __asm__ volatile("" ::: "memory"); /* the unit is to read what was written */
     return odd ? -1 : tiles;
+}
+
+/* Whether a result is odd, as sums of finite numbers may be: here the parts of a product overflow one by one. */
+static inline int are_odd(const float *results, long rows) {
+    __m512i largest = _mm512_setzero_si512(), mask = _mm512_set1_epi32(0x7fffffff);
+    for (long k = 0; k < rows * PAIR; k += TILE)
+        largest = _mm512_max_epu32(largest, _mm512_and_epi32(mask, _mm512_load_si512(results + k)));
+    return _mm512_reduce_max_epu32(largest) >= ODD;
 }
 
 static inline __attribute__((always_inline)) void

@@ -8,7 +8,7 @@ Shape letters: N batch, C input channels, O output channels, S spatial axes, K k
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,6 +18,10 @@ from framecast.functional import Projection
 from . import _compiled
 
 _AXES = ctypes.c_long * 3
+LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
+MOST_ROOM = 2**28
+"""Bytes of a workspace, of one thread; frames of larger planes are left to others."""
+_MOST_PIXELS = 2**31
 
 
 class _Shape(ctypes.Structure):
@@ -65,26 +69,29 @@ class Tiles:
         if weight.dtype != torch.float32 or weight.device.type != "cpu" or projection.axes not in (2, 3):
             return False
         library = _compiled.library()
-        return projection.groups == 1 and not isinstance(library, str) and library.tiles
+        fits = projection.groups == 1 and weight.shape[2:] == projection.kernel_size
+        return fits and not isinstance(library, str) and library.tiles
 
-    def __call__(self, x: Tensor, bias: Tensor | None, y: Tensor, *, adding: bool) -> Tensor | None:
-        """Convolve ``x (N, C, *S)`` into ``y (N, O, *S)``, or add to it; what is None leaves the latter alone."""
-        assert _is_channels_last(x)
-        assert _is_channels_last(y)
-        if not self.is_finite:
-            return None
-        library, threads = of_library(), _compiled.threads()
+    def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor | None:
+        """Convolve ``x (N, C, *S)``, channels-last, and add ``bias (O,)``."""
+        library, layout, columns = of_library(), LAYOUTS[x.dim() - 2], self.shape.columns
+        threads = min(_compiled.threads(), len(x) * x.shape[2])
         self.shape.batch = len(x)
         needed = library.functions.framecast_tiles_workspace(ctypes.byref(self.shape)) * threads
+        if not self.is_finite or not is_frames(x, self.shape.channels) or needed > MOST_ROOM * threads:
+            return None
+        if bias is not None and bias.shape != (columns,):
+            return None
         if len(self.workspace) < needed:
             self.workspace = room(needed)
+        bias = None if bias is None else bias.contiguous()
+        y = torch.empty((len(x), columns, *x.shape[2:]), dtype=x.dtype, device=x.device, memory_format=layout)
         is_odd = library.functions.framecast_tiles_convolve(
             ctypes.byref(self.shape),
             x.data_ptr(),
             self.packed.data_ptr(),
             None if bias is None else bias.data_ptr(),
             y.data_ptr(),
-            adding,
             self.workspace.data_ptr(),
             threads,
             library.openmp,
@@ -95,15 +102,15 @@ class Tiles:
 def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Tensor) -> Tensor | None:
     """Gradient of a weight ``(O, C, *K)`` from frames ``x (N, C, *S)`` and the gradient ``(N, O, *S)`` of the result.
 
-    None where a number is not finite.
+    Both are channels-last. None where a number is not finite.
     """
-    assert _is_channels_last(x)
-    assert _is_channels_last(grad)
     library = of_library()
     shape = _shape(projection, weight, tuple(x.shape[2:]), turned=False)
     shape.batch = len(x)
-    workspace = room(library.functions.framecast_tiles_gradient_workspace(ctypes.byref(shape)))
-    found = torch.empty(weight.shape, dtype=weight.dtype)
+    needed = library.functions.framecast_tiles_gradient_workspace(ctypes.byref(shape))
+    if not is_frames(x, shape.channels) or not is_frames(grad, shape.columns) or needed > MOST_ROOM:
+        return None
+    found, workspace = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device), room(needed)
     is_odd = library.functions.framecast_tiles_gradient(
         ctypes.byref(shape),
         x.data_ptr(),
@@ -114,6 +121,18 @@ def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Ten
         library.openmp,
     )
     return None if is_odd else found
+
+
+def is_frames(x: Tensor, channels: int) -> bool:
+    """Whether ``x`` is what compiled functions take: float32 frames of so many channels, channels-last."""
+    return (
+        x.dtype == torch.float32
+        and x.is_cpu
+        and not x.is_neg()
+        and x.shape[1] == channels
+        and x.numel() // channels < _MOST_PIXELS
+        and x.is_contiguous(memory_format=LAYOUTS[x.dim() - 2])
+    )
 
 
 def of_library() -> _compiled.Library:
@@ -147,15 +166,11 @@ def _order(weight: Tensor, turned: bool) -> tuple[int, ctypes.Array[ctypes.c_lon
     return first, (ctypes.c_long * 5)(column, channel, *_axes(taps, 0))
 
 
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
-
-
 def room(count: int) -> Tensor:
     """So many bytes."""
-    return torch.empty(count, dtype=torch.uint8)
+    return torch.empty(count, dtype=torch.uint8, device="cpu")
 
 
 def pointers(*tensors: Tensor | None) -> ctypes.Array[ctypes.c_void_p]:
-    """Where tensors are; NULL for None."""
+    """Where contiguous tensors are, which the caller keeps; NULL for None."""
     return (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))

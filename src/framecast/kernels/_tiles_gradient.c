@@ -6,7 +6,7 @@
 
 #include "_tiles.h"
 
-#ifdef __AMX_BF16__
+#ifdef TILES
 
 enum {
     CHUNK = 1 << 21, /* bytes of what is worked on at a time: it is read again and again */
@@ -137,9 +137,10 @@ static void turn_gradients(Gradient *job, long thread, long threads) {
             const float **pixels = from + block * DEPTH;
             uint16_t *to = rows + (tile * blocks + block) * PARTS * SQUARE;
             for (long k = 0; k < TILE; k++) {
-                /* The next block: its lines are too far apart to be foreseen. */
-                _mm_prefetch(pixels[2 * k + DEPTH] + tile * TILE, _MM_HINT_T0);
-                _mm_prefetch(pixels[2 * k + 1 + DEPTH] + tile * TILE, _MM_HINT_T0);
+                if (block + 1 < blocks) { /* whose lines are too far apart to be foreseen */
+                    _mm_prefetch((const char *)(pixels[2 * k + DEPTH]) + tile * LINE, _MM_HINT_T0);
+                    _mm_prefetch((const char *)(pixels[2 * k + 1 + DEPTH]) + tile * LINE, _MM_HINT_T0);
+                }
                 odd |= pair_16(pixels[2 * k], pixels[2 * k + 1], tile * TILE, lanes(columns - tile * TILE), parts);
                 for (int p = 0; p < PARTS; p++)
                     words[p][k] = parts[p];
@@ -256,6 +257,8 @@ static void multiply_share(void *data, long thread, long threads) {
             multiply_segments(job, tile, column, 0, 1, results);
         else
             multiply_segments(job, tile, column, 0, 0, results);
+        if (are_odd(results, PAIR))
+            job->odd = 1;
         float *restrict sums = all + item * PAIR * PAIR;
         for (long k = 0; k < PAIR * PAIR; k++)
             sums[k] += results[k];

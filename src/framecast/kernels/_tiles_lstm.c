@@ -8,7 +8,7 @@
 
 #include "_tiles.h"
 
-#ifdef __AMX_BF16__
+#ifdef TILES
 
 enum {
     GATES = 4,
@@ -112,6 +112,8 @@ static void forward_share(void *data, long thread, long threads) {
                     long tile = channel / TILE * GATES;
                     long rows = convolve(&course, k, tiles, terms, count, tile, 1, inner);
                     convolve(&course, k, tiles, terms, count, tile + 2, 1, outer);
+                    if (are_odd(inner, rows) || are_odd(outer, rows))
+                        pass->odd = 1;
                     add_bias(pass, inner, rows, channel, 0);
                     add_bias(pass, outer, rows, channel, 2);
                     for (long row = 0; row < rows; row++) {
@@ -226,6 +228,8 @@ static void backward_share(void *data, long thread, long threads) {
             for (long tile = 0; tile < columns; tile += 2)
                 for (long k = 0; k < tiles; k += 2) {
                     long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results);
+                    if (are_odd(results, rows))
+                        pass->odd = 1;
                     for (long row = 0; row < rows; row++) {
                         long pixel = course.places[k * TILE + row];
                         for (long side = 0; pixel >= 0 && side < 2 && tile + side < columns; side++)
