@@ -42,47 +42,85 @@ static inline __m512 load(const float *from, __mmask16 mask) {
     return from ? _mm512_maskz_loadu_ps(mask, from) : _mm512_setzero_ps();
 }
 
-/* ---- forward ---- */
+/* ---- functions of 16 numbers ---- */
 
-/* One pixel, 16 channels from `channel` on; the sums of its gates become gates. */
-static inline void
-step_forward(const Pass *pass, float *restrict sums[GATES], long pixel, long channel, long time, int from_zero) {
-    long hidden = pass->hidden, at = pixel * hidden + channel;
-    __mmask16 mask = lanes(hidden - channel);
-    _Alignas(LINE) float i[TILE], f[TILE], g[TILE], o[TILE], c[TILE], h[TILE], peephole[3][TILE] = {{0}};
-    _mm512_store_ps(c, from_zero ? _mm512_setzero_ps() : load(pass->state + at, mask));
-    if (pass->peephole)
-        for (int k = 0; k < 3; k++)
-            _mm512_store_ps(peephole[k], load(pass->peephole + k * hidden + channel, mask));
-    for (int k = 0; k < TILE; k++) {
-        i[k] = sigmoid(sums[0][k] + peephole[0][k] * c[k]);
-        f[k] = sigmoid(sums[1][k] + peephole[1][k] * c[k]);
-        g[k] = tanh_(sums[2][k]);
-        c[k] = i[k] * g[k] + f[k] * c[k];
-        o[k] = sigmoid(sums[3][k] + peephole[2][k] * c[k]);
-        h[k] = o[k] * tanh_(c[k]);
-    }
-    _mm512_mask_storeu_ps(pass->state + at, mask, _mm512_load_ps(c));
-    _mm512_mask_storeu_ps(pass->output + time * pass->pixels * hidden + at, mask, _mm512_load_ps(h));
-    if (pass->gates) {
-        float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
-        _mm512_mask_storeu_ps(gates, mask, _mm512_load_ps(i));
-        _mm512_mask_storeu_ps(gates + hidden, mask, _mm512_load_ps(f));
-        _mm512_mask_storeu_ps(gates + 2 * hidden, mask, _mm512_load_ps(g));
-        _mm512_mask_storeu_ps(gates + 3 * hidden, mask, _mm512_load_ps(o));
-    }
+/* exp(r) - 1 and 2^n for x = n ln 2 + r; as exp_minus_1() in _native.h. */
+static inline __m512 exponential(__m512 x, __m512 *power) {
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(1.3882513e-3f), r, _mm512_set1_ps(8.3665475e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1667201e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666543e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.49999997f));
+    *power = _mm512_scalef_ps(_mm512_set1_ps(1), n);
+    return _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
 }
 
-static void add_bias(const Pass *pass, float *results, long rows, long channel, int gate) {
-    if (!pass->bias)
-        return;
-    for (int k = 0; k < 2; k++) {
-        const float *bias = pass->bias + (gate + k) * pass->hidden + channel;
-        __m512 value = load(bias, lanes(pass->hidden - channel));
-        for (long row = 0; row < rows; row++) {
-            float *to = results + row * PAIR + k * TILE;
-            _mm512_store_ps(to, _mm512_add_ps(_mm512_load_ps(to), value));
-        }
+/* 1 / x for x that has one: an estimate of 14 bits, and a step of Newton's. */
+static inline __m512 reciprocal(__m512 x) {
+    __m512 y = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(y, _mm512_fnmadd_ps(x, y, _mm512_set1_ps(1)), y);
+}
+
+/* Minimum and maximum give their second argument where one is NaN. */
+static inline __m512 sigmoid_16(__m512 x) {
+    const __m512 bound = _mm512_set1_ps(87); /* beyond which the result is below the smallest normal number: zero */
+    __m512 power, inverse = _mm512_sub_ps(_mm512_setzero_ps(), x);
+    __mmask16 tiny = _mm512_cmp_ps_mask(inverse, bound, _CMP_GT_OQ);
+    __m512 p = exponential(_mm512_max_ps(_mm512_set1_ps(-87), _mm512_min_ps(bound, inverse)), &power);
+    __m512 y = reciprocal(_mm512_fmadd_ps(power, p, _mm512_add_ps(power, _mm512_set1_ps(1))));
+    return _mm512_mask_mov_ps(y, tiny, _mm512_setzero_ps());
+}
+
+static inline __m512 tanh_16(__m512 x) {
+    const __m512 sign = _mm512_set1_ps(-0.0f);
+    __m512 power, size = _mm512_mul_ps(_mm512_set1_ps(-2), _mm512_andnot_ps(sign, x));
+    __m512 p = exponential(_mm512_max_ps(_mm512_set1_ps(-20), size), &power);
+    __m512 e = _mm512_fmadd_ps(power, p, _mm512_sub_ps(power, _mm512_set1_ps(1)));
+    __m512 y = _mm512_mul_ps(e, reciprocal(_mm512_add_ps(e, _mm512_set1_ps(2))));
+    return _mm512_or_ps(_mm512_andnot_ps(sign, y), _mm512_and_ps(sign, x));
+}
+
+static inline __m512 times(__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }
+static inline __m512 plus_times(__m512 sum, __m512 x, __m512 y) { return _mm512_fmadd_ps(x, y, sum); }
+
+/* The derivative of a sigmoid whose value is x. */
+static inline __m512 slope(__m512 x) { return _mm512_fnmadd_ps(x, x, x); }
+
+/* ---- forward ---- */
+
+/* One pixel, 16 channels from `channel` on: `inner` holds the sums of i and f, `outer` those of g and o. */
+static inline void step_forward(
+    const Pass *pass, const float *inner, const float *outer, long pixel, long channel, long time, int from_zero) {
+    long hidden = pass->hidden, at = pixel * hidden + channel;
+    __mmask16 mask = lanes(hidden - channel);
+    const float *peephole = pass->peephole ? pass->peephole + channel : NULL;
+    const float *bias = pass->bias ? pass->bias + channel : NULL;
+    __m512 i = _mm512_load_ps(inner), f = _mm512_load_ps(inner + TILE);
+    __m512 g = _mm512_load_ps(outer), o = _mm512_load_ps(outer + TILE);
+    if (bias) {
+        i = _mm512_add_ps(i, load(bias, mask)), f = _mm512_add_ps(f, load(bias + hidden, mask));
+        g = _mm512_add_ps(g, load(bias + 2 * hidden, mask)), o = _mm512_add_ps(o, load(bias + 3 * hidden, mask));
+    }
+    __m512 c = load(from_zero ? NULL : pass->state + at, mask);
+    if (peephole) {
+        i = plus_times(i, load(peephole, mask), c);
+        f = plus_times(f, load(peephole + hidden, mask), c);
+    }
+    i = sigmoid_16(i), f = sigmoid_16(f), g = tanh_16(g);
+    c = plus_times(times(i, g), f, c);
+    if (peephole)
+        o = plus_times(o, load(peephole + 2 * hidden, mask), c);
+    o = sigmoid_16(o);
+    _mm512_mask_storeu_ps(pass->state + at, mask, c);
+    _mm512_mask_storeu_ps(pass->output + time * pass->pixels * hidden + at, mask, times(o, tanh_16(c)));
+    if (pass->gates) {
+        float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
+        _mm512_mask_storeu_ps(gates, mask, i);
+        _mm512_mask_storeu_ps(gates + hidden, mask, f);
+        _mm512_mask_storeu_ps(gates + 2 * hidden, mask, g);
+        _mm512_mask_storeu_ps(gates + 3 * hidden, mask, o);
     }
 }
 
@@ -114,12 +152,10 @@ static void forward_share(void *data, long thread, long threads) {
                     convolve(&course, k, tiles, terms, count, tile + 2, 1, outer);
                     if (are_odd(inner, rows) || are_odd(outer, rows))
                         pass->odd = 1;
-                    add_bias(pass, inner, rows, channel, 0);
-                    add_bias(pass, outer, rows, channel, 2);
                     for (long row = 0; row < rows; row++) {
-                        float *a = inner + row * PAIR, *b = outer + row * PAIR, *sums[] = {a, a + TILE, b, b + TILE};
-                        if (course.places[k * TILE + row] >= 0)
-                            step_forward(pass, sums, course.places[k * TILE + row], channel, time, from_zero);
+                        long pixel = course.places[k * TILE + row], at = row * PAIR;
+                        if (pixel >= 0)
+                            step_forward(pass, inner + at, outer + at, pixel, channel, time, from_zero);
                     }
                 }
         }
@@ -148,41 +184,35 @@ static void make_cells(const Pass *pass, long pixel, long end) {
 
 /* One pixel, 16 channels from `channel` on: its gates become the gradients of their sums. `grad` is that of h through
    the next step. */
-static inline void
-step_backward(const Pass *pass, const float *restrict grad, long pixel, long channel, long step) {
+static inline void step_backward(const Pass *pass, const float *grad, long pixel, long channel, long step) {
     long hidden = pass->hidden, time = time_of(pass, step), size = pass->pixels * hidden, at = pixel * hidden + channel;
     __mmask16 mask = lanes(hidden - channel);
-    _Alignas(LINE) float i[TILE], f[TILE], g[TILE], o[TILE], c[TILE], old[TILE], to_c[TILE], to_h[TILE], h[TILE];
-    _Alignas(LINE) float peephole[3][TILE] = {{0}};
+    const __m512 one = _mm512_set1_ps(1);
     const float *before = step ? pass->cells + time_of(pass, step - 1) * size : pass->c;
+    const float *peephole = pass->peephole ? pass->peephole + channel : NULL;
     float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
-    _mm512_store_ps(i, load(gates, mask));
-    _mm512_store_ps(f, load(gates + hidden, mask));
-    _mm512_store_ps(g, load(gates + 2 * hidden, mask));
-    _mm512_store_ps(o, load(gates + 3 * hidden, mask));
-    _mm512_store_ps(c, load(pass->cells + time * size + at, mask));
-    _mm512_store_ps(old, load(before ? before + at : NULL, mask));
-    _mm512_store_ps(to_c, load(pass->grad_c + at, mask));
-    _mm512_store_ps(to_h, load(pass->grad_output ? pass->grad_output + time * size + at : NULL, mask));
-    if (pass->peephole)
-        for (int k = 0; k < 3; k++)
-            _mm512_store_ps(peephole[k], load(pass->peephole + k * hidden + channel, mask));
-    for (int k = 0; k < TILE; k++) {
-        float tanh_c = tanh_(c[k]), open = o[k], write = i[k], keep = f[k], new = g[k], whole = to_h[k] + grad[k];
-        h[k] = open * tanh_c;
-        o[k] = whole * tanh_c * open * (1 - open);
-        float to = to_c[k] + whole * open * (1 - tanh_c * tanh_c) + peephole[2][k] * o[k];
-        i[k] = to * new * write * (1 - write);
-        f[k] = to * old[k] * keep * (1 - keep);
-        g[k] = to * write * (1 - new * new);
-        to_c[k] = to * keep + peephole[0][k] * i[k] + peephole[1][k] * f[k];
+    __m512 i = load(gates, mask), f = load(gates + hidden, mask);
+    __m512 g = load(gates + 2 * hidden, mask), o = load(gates + 3 * hidden, mask);
+    __m512 tanh_c = tanh_16(load(pass->cells + time * size + at, mask)), old = load(before ? before + at : NULL, mask);
+    __m512 to_h = load(pass->grad_output ? pass->grad_output + time * size + at : NULL, mask);
+    to_h = _mm512_add_ps(to_h, _mm512_load_ps(grad));
+    _mm512_mask_storeu_ps(pass->output + time * size + at, mask, times(o, tanh_c));
+    __m512 to_o = times(times(to_h, tanh_c), slope(o));
+    __m512 to_c = plus_times(load(pass->grad_c + at, mask), times(to_h, o), _mm512_fnmadd_ps(tanh_c, tanh_c, one));
+    if (peephole)
+        to_c = plus_times(to_c, load(peephole + 2 * hidden, mask), to_o);
+    __m512 to_i = times(times(to_c, g), slope(i)), to_f = times(times(to_c, old), slope(f));
+    __m512 to_g = times(times(to_c, i), _mm512_fnmadd_ps(g, g, one));
+    to_c = times(to_c, f);
+    if (peephole) {
+        to_c = plus_times(to_c, load(peephole, mask), to_i);
+        to_c = plus_times(to_c, load(peephole + hidden, mask), to_f);
     }
-    _mm512_mask_storeu_ps(gates, mask, _mm512_load_ps(i));
-    _mm512_mask_storeu_ps(gates + hidden, mask, _mm512_load_ps(f));
-    _mm512_mask_storeu_ps(gates + 2 * hidden, mask, _mm512_load_ps(g));
-    _mm512_mask_storeu_ps(gates + 3 * hidden, mask, _mm512_load_ps(o));
-    _mm512_mask_storeu_ps(pass->grad_c + at, mask, _mm512_load_ps(to_c));
-    _mm512_mask_storeu_ps(pass->output + time * size + at, mask, _mm512_load_ps(h));
+    _mm512_mask_storeu_ps(gates, mask, to_i);
+    _mm512_mask_storeu_ps(gates + hidden, mask, to_f);
+    _mm512_mask_storeu_ps(gates + 2 * hidden, mask, to_g);
+    _mm512_mask_storeu_ps(gates + 3 * hidden, mask, to_o);
+    _mm512_mask_storeu_ps(pass->grad_c + at, mask, to_c);
 }
 
 /* The last step, whose h is seen by nothing but the result. */

@@ -1,7 +1,7 @@
 """torch's own fused recurrent operators, for dense layers that ask for nothing more than torch has.
 
-The operators are fast but cannot be differentiated twice everywhere; here the second derivative recomputes the layer
-through the reference.
+The operators are fast, but only those of a CPU can be differentiated twice; elsewhere the second derivative recomputes
+the layer through the reference.
 
 Shape letters: T time, N batch, M rows of packed frames, C channels, H hidden channels, L layers, D directions.
 """
@@ -9,8 +9,7 @@ Shape letters: T time, N batch, M rows of packed frames, C channels, H hidden ch
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -62,20 +61,18 @@ class FusedOperator:
             weights: all parameters, as ``torch.nn.LSTM`` lists them.
             training: draw dropout masks.
             batch_first: the form of the input.
-            reference: ``reference(input, *states, *weights)`` gives the same, differentiable without end.
+            reference: ``reference(training, input, *states, *weights)`` gives the same, differentiable without end.
         """
         count = len(states)
         options = (self.bias, self.layers, self.dropout, training, self.directions == 2, batch_first)
-
-        def fused(input: Tensor, *rest: Tensor) -> Tensors:
-            with _quiet() if input.is_cuda else nullcontext():
-                found: Tensors = self.operator(input, rest[:count] if count > 1 else rest[0], rest[count:], *options)
+        if not self._is_guarded(input):
+            found: Tensors = self.operator(input, states if count > 1 else states[0], weights, *options)
             return found
 
-        return _call(fused, reference, self._masked(training), (input, *states, *weights), count > 1)
+        def fused(input: Tensor, *rest: Tensor) -> Tensors:
+            return self._quiet(input, rest[:count] if count > 1 else rest[0], rest[count:], *options)
 
-    def _masked(self, training: bool) -> bool:
-        return training and self.dropout > 0 and self.layers > 1
+        return self._guarded(fused, partial(reference, training), training, (input, *states, *weights))
 
     def __call__(
         self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
@@ -89,15 +86,12 @@ class FusedOperator:
 
         def fused(data: Tensor, *rest: Tensor) -> Tensors:
             hx = rest[:count] if count > 1 else rest[0]
-            common = (list(rest[count:]), self.bias, self.layers, self.dropout, training, self.directions == 2)
+            common = (rest[count:], self.bias, self.layers, self.dropout, training, self.directions == 2)
             sizes = frames.batch_sizes
-            with _quiet() if data.is_cuda else nullcontext():
-                if sizes[-1] == frames.batch:
-                    shape = (len(sizes), frames.batch, data.shape[1])
-                    output, *final = self.operator(data.view(shape), hx, *common, False)
-                    return output.flatten(0, 1), *final
-                output, *final = self.operator(data, torch.tensor(sizes, device="cpu"), hx, *common)
-            return output, *final
+            if sizes[-1] < frames.batch:
+                return self._quiet(data, torch.tensor(sizes, device="cpu"), hx, *common)
+            output, *final = self._quiet(data.view(len(sizes), frames.batch, data.shape[1]), hx, *common, False)
+            return output.flatten(0, 1), *final
 
         def plain(data: Tensor, *rest: Tensor) -> Tensors:
             values = iter(rest[count:])
@@ -106,15 +100,40 @@ class FusedOperator:
             output, finals = reference(replace(frames, data=data), rows, given)
             return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
-        output, *final = _call(fused, plain, self._masked(training), (frames.data, *columns, *flat), count > 1)
+        tensors = (frames.data, *columns, *flat)
+        if self._is_guarded(frames.data):
+            output, *final = self._guarded(fused, plain, training, tensors)
+        else:
+            output, *final = fused(*tensors)
         return output, list(zip(*(column.unbind(0) for column in final), strict=True))
 
+    def _quiet(self, input: Tensor, *arguments: Any) -> Tensors:
+        if not input.is_cuda:
+            found: Tensors = self.operator(input, *arguments)
+            return found
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+            found = self.operator(input, *arguments)
+        return found
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
-        yield
+    def _is_guarded(self, input: Tensor) -> bool:
+        """Whether the operator's own gradients cannot be relied on to be differentiable."""
+        return not input.is_cpu
+
+    def _guarded(
+        self, fused: Callable[..., Tensors], reference: Callable[..., Tensors], training: bool, tensors: Tensors
+    ) -> Tensors:
+        """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
+        if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+            return fused(*tensors)
+        call = _Record(reference, training and self.dropout > 0 and self.layers > 1)
+        outputs = fused(*_Guard.apply(call, *tensors))
+        for k, output in enumerate(outputs):
+            node = output.grad_fn
+            if node is not None:
+                # Not a hook of the tensor's: the node sees what users' hooks made of the gradient, and only if it runs.
+                node.register_prehook(partial(call.note, k, output.output_nr))
+        return outputs
 
 
 def fused_operator(specs: Sequence[LayerSpec], directions: int, dropout: float) -> FusedOperator | None:
@@ -135,34 +154,12 @@ def operators_run() -> bool:
     return not autocast and not transformed() and kernels.wanted() == "auto"
 
 
-def _call(
-    fused: Callable[..., Tensors],
-    reference: Callable[..., Tensors],
-    masked: bool,
-    tensors: Tensors,
-    fused_lstm: bool,
-) -> Tensors:
-    """Run ``fused(*tensors)``, with the second derivatives of ``reference(*tensors)``."""
-    if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
-        return fused(*tensors)
-    # On a CPU only oneDNN's LSTM is more than a sum of differentiable parts.
-    if not tensors[0].is_cuda and not (fused_lstm and tensors[0].dtype != torch.float64):
-        return fused(*tensors)
-    call = _Record(reference, torch.get_rng_state() if masked else None)
-    outputs = fused(*_Guard.apply(call, *tensors))
-    for k, output in enumerate(outputs):
-        if output.grad_fn is not None:
-            # Not a hook of the tensor's: the node sees what users' hooks made of the gradient, and only if it is run.
-            output.grad_fn.register_prehook(partial(call.note, k, output.output_nr))
-    return outputs
-
-
 @dataclass
 class _Record:
     """What is known of a call when its gradients are asked for: those of its outputs, by their number."""
 
     reference: Callable[..., Tensors]
-    random: Tensor | None
+    masked: bool
     gradients: dict[int, Tensor] = field(default_factory=dict)
 
     def note(self, output: int, place: int, gradients: Sequence[Tensor | None]) -> None:
@@ -189,16 +186,13 @@ class _Guard(torch.autograd.Function):
         if not torch.is_grad_enabled():
             return None, *gradients
         # Someone will differentiate the result, which the operator's own gradients may not allow.
-        random = ctx.call.random
-        if random is not None and ctx.saved_tensors[0].is_cuda:
+        if ctx.call.masked:
             raise RuntimeError(
                 "a dense layer with dropout cannot be differentiated twice on CUDA: its masks are cuDNN's"
             )
         # New nodes: one input may have been made from another, and that path is not ours to follow.
         inputs = tuple(t.view_as(t) for t in ctx.saved_tensors)
-        with torch.random.fork_rng(devices=[]), torch.autocast(inputs[0].device.type, enabled=False):
-            if random is not None:
-                torch.set_rng_state(random)  # the same dropout masks
+        with torch.autocast(inputs[0].device.type, enabled=False):
             outputs = ctx.call.reference(*inputs)
             wanted = [t for t in inputs if t.requires_grad]
             pairs = [(outputs[k], g) for k, g in arrived.items() if outputs[k].requires_grad]

@@ -20,7 +20,7 @@ from framecast import kernels
 from framecast.functional import Activation, LayerSpec, State, Weights
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
-from ._fused import fused_operator, operators_run
+from ._fused import FusedOperator, fused_operator, operators_run
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
 from ._sequence import Frames
 from ._states import StateForm, check_spatial_size
@@ -196,8 +196,10 @@ class RecurrentLayer(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the layer.
         """
-        if isinstance(input, Tensor) and self._is_short(input, hx, lengths, steps):
-            return self._run_short(input)
+        if self._operator is not None and hx is lengths is steps is None and type(input) is Tensor:
+            parameters = self._tensors()
+            if self._is_short(input, parameters[0]):
+                return self._run_short(self._operator, input, parameters)
         if self.input_size == 0:
             frames, states, batched = self._without_input(input, hx, lengths, steps)
         else:
@@ -217,24 +219,27 @@ class RecurrentLayer(RecurrentModule):
             result = result.transpose(0, 1)
         return result, self._states.join(finals, batched)
 
-    def _is_short(self, x: Tensor, *others: Any) -> bool:
-        """Whether torch's operator takes a call as it stands: a padded batch from zero states."""
-        if self._operator is None or type(x) is not Tensor or any(other is not None for other in others):
-            return False
-        weight = self.weight_hh_l0
-        fits = x.dim() == 3 and x.shape[2] == self.input_size and x.numel() > 0
+    def _tensors(self) -> list[Tensor]:
+        """All parameters, as ``torch.nn.LSTM`` lists them."""
+        registered: Any = self._parameters
+        try:
+            return [registered[name] for name in self._names]
+        except KeyError:  # made from others, by torch.nn.utils.parametrize or the like
+            return [getattr(self, name) for name in self._names]
+
+    def _is_short(self, x: Tensor, weight: Tensor) -> bool:
+        """Whether torch's operator takes a call from zero states as it stands: a padded batch."""
+        shape = x.shape
+        fits = len(shape) == 3 and shape[2] == self.input_size and 0 not in shape
         return fits and x.dtype == weight.dtype and x.device == weight.device and operators_run()
 
-    def _run_short(self, x: Tensor) -> tuple[Any, Any]:
+    def _run_short(self, operator: FusedOperator, x: Tensor, weights: list[Tensor]) -> tuple[Any, Any]:
         """Run torch's operator from zero states."""
-        assert self._operator is not None
         kernels.record("torch", _FUSED)
         batch, count = x.shape[0 if self.batch_first else 1], self.num_layers * self._directions
         states = [x.new_zeros(count, batch, channels) for channels in self._specs[0].state_channels]
-        weights = [getattr(self, name) for name in self._names]
-        again = partial(self._again, self.training)
-        output, *final = self._operator.padded(x, states, weights, self.training, self.batch_first, again)
-        return output, final[0] if len(final) == 1 else tuple(final)
+        results = operator.padded(x, states, weights, self.training, self.batch_first, self._again)
+        return results[0], results[1] if len(results) == 2 else results[1:]
 
     def _again(self, training: bool, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """The results of :meth:`_run_short` without torch's operator, as a function of all tensors."""
