@@ -47,7 +47,7 @@ _TILES: dict[str, tuple[Any, list[Any]]] = {
     "framecast_tiles_convolve": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
     "framecast_tiles_lstm_workspace": (_LONG, [_POINTER] * 3),
     "framecast_tiles_lstm": (_INT, [*[_POINTER] * 8, _INT, _POINTER]),
-    "framecast_tiles_lstm_backward": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
+    "framecast_tiles_lstm_backward": (_INT, [*[_POINTER] * 7, _INT, _POINTER]),
     "framecast_tiles_gradient_workspace": (_LONG, [_POINTER]),
     "framecast_tiles_gradient": (_INT, [*[_POINTER] * 5, _INT, _POINTER]),
 }

@@ -174,8 +174,6 @@ def _backward(
         found["data"] = bound.input_gradient(grad)
     if "weight_ih" in needed:
         found["weight_ih"] = bound.weight_gradient(given.data, grad)
-    if "bias" in needed:
-        found["bias"] = gates.sum(0)
     if "weight_hh" in needed:
         entering = Track(plan, matrix(given.h), output).entering()
         projection = plan.projection(given.weight_hh, _GATES)
@@ -196,7 +194,8 @@ def _run_backward(
     grad_c = plan.new_frames(size, given.c, plan.batch)
     matrix(grad_c).zero_() if last_c is None else matrix(grad_c).copy_(last_c)
     before = plan.new_frames(size, given.h, plan.batch) if "h" in needed else None
-    library, threads = of_library(), _compiled.threads()
+    library, threads = of_library(), min(_compiled.threads(), plan.batch)
+    totals = torch.zeros(threads, _GATES * size, dtype=torch.float64, device=grad_c.device)
     sizes, shape = _Sizes(len(plan.sizes), plan.reverse, size), ctypes.byref(turned.shape)
     needs = library.functions.framecast_tiles_lstm_workspace(ctypes.byref(sizes), shape, None)
     if needs > MOST_ROOM or not turned.is_finite:
@@ -208,13 +207,15 @@ def _run_backward(
         turned.packed.data_ptr(),
         pointers(None if plan.zero_state else given.c, given.weight_ch, grad_output, grad_h),
         pointers(*made, grad_c, before),
+        totals.data_ptr(),
         workspace.data_ptr(),
         threads,
         library.openmp,
     )
     if is_odd:
         return None
-    return {"h": before, "c": grad_c} if "c" in needed else {"h": before}
+    found: Gradients = {"h": before, "c": grad_c, "bias": totals.sum(0).to(grad_c.dtype)}
+    return {name: value for name, value in found.items() if name in needed}
 
 
 def _peephole_gradient(plan: Plan, cells: Tensor, gates: Tensor, given: Arguments) -> Tensor:

@@ -22,7 +22,7 @@ int framecast_tiles(void) { return syscall(SYS_arch_prctl, ASK_PERMISSION, TILE_
 /* Bytes of a packed weight. */
 long framecast_tiles_packed(const Shape *shape, long gates) {
     Grid grid = grid_of(shape);
-    return gates * tiles_of(shape->columns / gates) * grid.runs * grid.blocks * PARTS * SQUARE * (long)sizeof(uint16_t);
+    return tiles_of_gates(shape->columns / gates, gates) * grid.runs * grid.blocks * PARTS * SQUARE * (long)sizeof(uint16_t);
 }
 
 typedef struct {
@@ -39,8 +39,9 @@ static void pack_share(void *data, long thread, long threads) {
     const Grid *grid = &job->grid;
     const long *strides = job->strides, *kernel = grid->shape.kernel, channels = grid->shape.channels;
     long gates = job->gates, columns = grid->shape.columns / gates, across = grid->across;
-    long tiles = gates * tiles_of(columns);
-    for (long tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; tile++)
+    long tiles = tiles_of_gates(columns, gates);
+    for (long tile = tiles * thread / threads; tile < tiles * (thread + 1) / threads; tile++) {
+        long first = least(tile / gates, columns / TILE) * TILE, width = least(TILE, columns - first);
         for (long run = 0; run < grid->runs; run++)
             for (long block = 0; block < grid->blocks; block++) {
                 uint16_t *to = job->packed + ((tile * grid->runs + run) * grid->blocks + block) * PARTS * SQUARE;
@@ -50,19 +51,20 @@ static void pack_share(void *data, long thread, long threads) {
                     const float *from = job->weight + place % channels * strides[1] + plane * strides[2] +
                                         row * strides[3] + pixel * strides[4];
                     for (long n = 0; n < TILE; n++) {
-                        long column = tile / gates * TILE + n, at = k / 2 * DEPTH + n * 2 + k % 2;
-                        int inside = place < grid->run && column < columns;
-                        float value = inside ? from[(tile % gates * columns + column) * strides[0]] : 0;
+                        long side = (tile - first / TILE * gates) * TILE + n, at = k / 2 * DEPTH + n * 2 + k % 2;
+                        long gate = side / width, column = gate * columns + first + side % width;
+                        float value = place < grid->run && gate < gates ? from[column * strides[0]] : 0;
                         split(value, to + at, to + SQUARE + at, to + 2 * SQUARE + at);
                         if (is_odd(value))
                             job->odd = 1;
                     }
                 }
             }
+    }
 }
 
-/* Puts a weight, whose strides may be negative, into the order of tiles: 16 columns of every gate in turn. Returns
-   whether a number was odd. */
+/* Puts a weight, whose strides may be negative, into the order of tiles: of every gate 16 columns or what is left, the
+   same of the next gate beside them. Returns whether a number was odd. */
 int framecast_tiles_pack(
     const Shape *shape, const float *weight, const long *strides, long gates, void *packed, int threads,
     void *const *openmp) {
@@ -119,8 +121,8 @@ static void convolve_share(void *data, long thread, long threads) {
         }
         for (long tile = 0; tile < columns; tile += 2)
             for (long k = 0; k < tiles; k += 2) {
-                long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results);
-                if (are_odd(results, rows))
+                long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results, PAIR);
+                if (are_odd(results, rows * PAIR))
                     job->odd = 1;
                 finish(job, results, course.places + k * TILE, rows, tile * TILE);
             }

@@ -139,6 +139,11 @@ static inline __mmask16 lanes(long count) { return count < TILE ? (1 << most(cou
 
 static inline long tiles_of(long columns) { return up(columns, TILE) / TILE; }
 
+/* Of gates of so many columns each: 16 columns of every gate lie side by side, and at last what is left. */
+static inline long tiles_of_gates(long columns, long gates) {
+    return columns / TILE * gates + tiles_of(columns % TILE * gates);
+}
+
 /* Rows or columns of tiles in three parts: where two of them begin, and the distances between their rows, from part to
    part, and from one product to the next, in numbers. */
 typedef struct {
@@ -232,16 +237,16 @@ multiply(Operand rows, Operand columns, long count, const int both_rows, const i
     }
 }
 
-/* Writes the results, 32 to a row. */
+/* Writes the results, 32 to a row; rows lie `pitch` numbers apart. */
 static inline __attribute__((always_inline)) void
-store_results(float *to, const int both_rows, const int both_columns) {
-    long row = PAIR * sizeof *to;
-    float *quarters[] = {to, to + TILE, to + TILE * PAIR, to + TILE * PAIR + TILE};
+store_results(float *to, long pitch, const int both_rows, const int both_columns) {
+    long row = pitch * (long)sizeof *to;
+    float *quarters[] = {to, to + TILE, to + TILE * pitch, to + TILE * pitch + TILE};
     _tile_stored(0, quarters[0], row);
     _tile_stored(1, quarters[1], row);
     _tile_stored(2, quarters[2], row);
     _tile_stored(3, quarters[3], row);
-    for (long k = 0; k < TILE * PAIR; k += PAIR)
+    for (long k = 0; k < TILE * pitch; k += pitch)
         for (long n = k; n < k + TILE; n++) {
             if (!both_rows) {
                 quarters[0][n] += quarters[2][n];
@@ -380,9 +385,9 @@ static inline long take_lines(const Course *course, const Term *terms, int count
 }
 
 /* Whether a result is odd, as sums of finite numbers may be: here the parts of a product overflow one by one. */
-static inline int are_odd(const float *results, long rows) {
+static inline int are_odd(const float *results, long count) {
     __m512i largest = _mm512_setzero_si512(), mask = _mm512_set1_epi32(0x7fffffff);
-    for (long k = 0; k < rows * PAIR; k += TILE)
+    for (long k = 0; k < count; k += TILE)
         largest = _mm512_max_epu32(largest, _mm512_and_epi32(mask, _mm512_load_si512(results + k)));
     return _mm512_reduce_max_epu32(largest) >= ODD;
 }
@@ -405,26 +410,27 @@ add_term(const Term *term, long first, long second, long tile, const int both_ro
 
 static inline __attribute__((always_inline)) void add_terms(
     const Term *terms, int count, long first, long second, long tile, const int both_rows, const int both_columns,
-    float *results) {
+    float *results, long pitch) {
     clear_results();
     for (int k = 0; k < count; k++)
         add_term(terms + k, first, second, tile, both_rows, both_columns);
-    store_results(results, both_rows, both_columns);
+    store_results(results, pitch, both_rows, both_columns);
 }
 
 /* The sum of terms for the tiles of output pixels from the k-th on, two or the last one, and one or two tiles of
    columns: 32 rows of 32 results. Gives the number of rows that are meant. */
 static inline long convolve(
-    const Course *course, long k, long tiles, const Term *terms, int count, long tile, int both_columns, float *results) {
+    const Course *course, long k, long tiles, const Term *terms, int count, long tile, int both_columns, float *results,
+    long pitch) {
     long first = course->starts[k], second = k + 1 < tiles ? course->starts[k + 1] : first;
     if (k + 1 < tiles && both_columns)
-        add_terms(terms, count, first, second, tile, 1, 1, results);
+        add_terms(terms, count, first, second, tile, 1, 1, results, pitch);
     else if (k + 1 < tiles)
-        add_terms(terms, count, first, second, tile, 1, 0, results);
+        add_terms(terms, count, first, second, tile, 1, 0, results, pitch);
     else if (both_columns)
-        add_terms(terms, count, first, second, tile, 0, 1, results);
+        add_terms(terms, count, first, second, tile, 0, 1, results, pitch);
     else
-        add_terms(terms, count, first, second, tile, 0, 0, results);
+        add_terms(terms, count, first, second, tile, 0, 0, results, pitch);
     return k + 1 < tiles ? PAIR : TILE;
 }
 

@@ -221,7 +221,7 @@ static inline __attribute__((always_inline)) void multiply_segments(
         long count = places_of(&job->grid, segment.last - segment.first) / DEPTH;
         multiply(rows, columns, count, both_rows, both_columns);
     }
-    store_results(results, both_rows, both_columns);
+    store_results(results, PAIR, both_rows, both_columns);
 }
 
 /* Writes finished sums of two rows and two columns of tiles to the weight's gradient. */
@@ -257,7 +257,7 @@ static void multiply_share(void *data, long thread, long threads) {
             multiply_segments(job, tile, column, 0, 1, results);
         else
             multiply_segments(job, tile, column, 0, 0, results);
-        if (are_odd(results, PAIR))
+        if (are_odd(results, PAIR * PAIR))
             job->odd = 1;
         float *restrict sums = all + item * PAIR * PAIR;
         for (long k = 0; k < PAIR * PAIR; k++)

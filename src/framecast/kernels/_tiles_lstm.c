@@ -12,7 +12,8 @@
 
 enum {
     GATES = 4,
-    TERMS = 2, /* input and state */
+    TERMS = 2,            /* input and state */
+    WIDE = GATES * TILE, /* results of all gates in a row */
 };
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     const float *grad_h;
     float *grad_c;        /* holds the gradient of c after and before each step */
     float *grad_h_before; /* or NULL where it is not wanted */
+    double *totals;       /* of the gradients of sums over pixels, (threads, 4 * H) */
     char *workspace;
     int odd;
 } Pass;
@@ -90,15 +92,15 @@ static inline __m512 slope(__m512 x) { return _mm512_fnmadd_ps(x, x, x); }
 
 /* ---- forward ---- */
 
-/* One pixel, 16 channels from `channel` on: `inner` holds the sums of i and f, `outer` those of g and o. */
-static inline void step_forward(
-    const Pass *pass, const float *inner, const float *outer, long pixel, long channel, long time, int from_zero) {
-    long hidden = pass->hidden, at = pixel * hidden + channel;
+/* One pixel, 16 channels or what is left from `channel` on: `sums` holds those of each gate, side by side. */
+static inline void
+step_forward(const Pass *pass, const float *sums, long pixel, long channel, long time, int from_zero) {
+    long hidden = pass->hidden, at = pixel * hidden + channel, width = least(TILE, hidden - channel);
     __mmask16 mask = lanes(hidden - channel);
     const float *peephole = pass->peephole ? pass->peephole + channel : NULL;
     const float *bias = pass->bias ? pass->bias + channel : NULL;
-    __m512 i = _mm512_load_ps(inner), f = _mm512_load_ps(inner + TILE);
-    __m512 g = _mm512_load_ps(outer), o = _mm512_load_ps(outer + TILE);
+    __m512 i = _mm512_loadu_ps(sums), f = _mm512_loadu_ps(sums + width);
+    __m512 g = _mm512_loadu_ps(sums + 2 * width), o = _mm512_loadu_ps(sums + 3 * width);
     if (bias) {
         i = _mm512_add_ps(i, load(bias, mask)), f = _mm512_add_ps(f, load(bias + hidden, mask));
         g = _mm512_add_ps(g, load(bias + 2 * hidden, mask)), o = _mm512_add_ps(o, load(bias + 3 * hidden, mask));
@@ -128,7 +130,7 @@ static void forward_share(void *data, long thread, long threads) {
     Pass *pass = data;
     Course course = pass->course;
     Term terms[TERMS] = {pass->terms[0], pass->terms[1]};
-    _Alignas(LINE) float inner[PAIR * PAIR], outer[PAIR * PAIR]; /* i and f, g and o */
+    _Alignas(LINE) float results[PAIR * WIDE] = {0};
     long planes = terms[0].grid.shape.size[0], channels = terms[0].grid.shape.channels;
     long line, end, last = first_of(pass, thread + 1, threads) * planes;
     settle(&course, terms, TERMS, pass->workspace, thread);
@@ -147,15 +149,16 @@ static void forward_share(void *data, long thread, long threads) {
             }
             for (long channel = 0; channel < pass->hidden; channel += TILE)
                 for (long k = 0; k < tiles; k += 2) {
-                    long tile = channel / TILE * GATES;
-                    long rows = convolve(&course, k, tiles, terms, count, tile, 1, inner);
-                    convolve(&course, k, tiles, terms, count, tile + 2, 1, outer);
-                    if (are_odd(inner, rows) || are_odd(outer, rows))
+                    long tile = channel / TILE * GATES, wide = tiles_of(least(TILE, pass->hidden - channel) * GATES);
+                    long rows = convolve(&course, k, tiles, terms, count, tile, wide > 1, results, WIDE);
+                    if (wide > 2)
+                        convolve(&course, k, tiles, terms, count, tile + 2, wide > 3, results + PAIR, WIDE);
+                    if (are_odd(results, rows * WIDE))
                         pass->odd = 1;
                     for (long row = 0; row < rows; row++) {
-                        long pixel = course.places[k * TILE + row], at = row * PAIR;
+                        long pixel = course.places[k * TILE + row];
                         if (pixel >= 0)
-                            step_forward(pass, inner + at, outer + at, pixel, channel, time, from_zero);
+                            step_forward(pass, results + row * WIDE, pixel, channel, time, from_zero);
                     }
                 }
         }
@@ -173,18 +176,22 @@ static void make_cells(const Pass *pass, long pixel, long end) {
     for (long step = 0; step < pass->steps; step++) {
         long time = time_of(pass, step);
         const float *before = step ? pass->cells + time_of(pass, step - 1) * size : pass->c;
-        for (long row = pixel; row < end; row++) {
-            const float *restrict gates = pass->gates + (time * pass->pixels + row) * GATES * hidden;
-            float *restrict c = pass->cells + time * size + row * hidden;
-            for (long k = 0; k < hidden; k++)
-                c[k] = gates[k] * gates[2 * hidden + k] + (before ? gates[hidden + k] * before[row * hidden + k] : 0);
-        }
+        for (long row = pixel; row < end; row++)
+            for (long channel = 0; channel < hidden; channel += TILE) {
+                __mmask16 mask = lanes(hidden - channel);
+                const float *gates = pass->gates + (time * pass->pixels + row) * GATES * hidden + channel;
+                __m512 c = times(load(gates, mask), load(gates + 2 * hidden, mask));
+                if (before)
+                    c = plus_times(c, load(gates + hidden, mask), load(before + row * hidden + channel, mask));
+                _mm512_mask_storeu_ps(pass->cells + time * size + row * hidden + channel, mask, c);
+            }
     }
 }
 
 /* One pixel, 16 channels from `channel` on: its gates become the gradients of their sums. `grad` is that of h through
-   the next step. */
-static inline void step_backward(const Pass *pass, const float *grad, long pixel, long channel, long step) {
+   the next step; `totals` are those of the gates over pixels. */
+static inline void
+step_backward(const Pass *pass, const float *grad, long pixel, long channel, long step, __m512 *totals) {
     long hidden = pass->hidden, time = time_of(pass, step), size = pass->pixels * hidden, at = pixel * hidden + channel;
     __mmask16 mask = lanes(hidden - channel);
     const __m512 one = _mm512_set1_ps(1);
@@ -208,6 +215,8 @@ static inline void step_backward(const Pass *pass, const float *grad, long pixel
         to_c = plus_times(to_c, load(peephole, mask), to_i);
         to_c = plus_times(to_c, load(peephole + hidden, mask), to_f);
     }
+    totals[0] = _mm512_add_ps(totals[0], to_i), totals[1] = _mm512_add_ps(totals[1], to_f);
+    totals[2] = _mm512_add_ps(totals[2], to_g), totals[3] = _mm512_add_ps(totals[3], to_o);
     _mm512_mask_storeu_ps(gates, mask, to_i);
     _mm512_mask_storeu_ps(gates + hidden, mask, to_f);
     _mm512_mask_storeu_ps(gates + 2 * hidden, mask, to_g);
@@ -215,24 +224,46 @@ static inline void step_backward(const Pass *pass, const float *grad, long pixel
     _mm512_mask_storeu_ps(pass->grad_c + at, mask, to_c);
 }
 
+/* Adds the totals of a few pixels to those of the thread, which are many and therefore wide. */
+static void add_totals(const Pass *pass, double *all, const __m512 *totals, long channel) {
+    _Alignas(LINE) float some[TILE];
+    for (long gate = 0; gate < GATES; gate++) {
+        _mm512_store_ps(some, totals[gate]);
+        for (long k = 0; k < least(TILE, pass->hidden - channel); k++)
+            all[gate * pass->hidden + channel + k] += some[k];
+    }
+}
+
 /* The last step, whose h is seen by nothing but the result. */
-static void last_backward(const Pass *pass, long pixel, long end) {
+static void last_backward(const Pass *pass, long first, long end, double *all) {
     _Alignas(LINE) float grad[TILE];
-    for (; pixel < end; pixel++)
+    for (; first < end; first += PAIR)
         for (long channel = 0; channel < pass->hidden; channel += TILE) {
-            const float *from = pass->grad_h ? pass->grad_h + pixel * pass->hidden + channel : NULL;
-            _mm512_store_ps(grad, load(from, lanes(pass->hidden - channel)));
-            step_backward(pass, grad, pixel, channel, pass->steps - 1);
+            __m512 totals[GATES] = {_mm512_setzero_ps()};
+            for (long pixel = first; pixel < least(end, first + PAIR); pixel++) {
+                const float *from = pass->grad_h ? pass->grad_h + pixel * pass->hidden + channel : NULL;
+                _mm512_store_ps(grad, load(from, lanes(pass->hidden - channel)));
+                step_backward(pass, grad, pixel, channel, pass->steps - 1, totals);
+            }
+            add_totals(pass, all, totals, channel);
         }
 }
 
-/* What a row of results, the gradient of h before `step`, is for. */
-static inline void take_gradient(const Pass *pass, const float *grad, long pixel, long channel, long step) {
+/* What rows of results, the gradient of h before `step`, are for. */
+static inline void
+take_gradient(const Pass *pass, const float *results, const int32_t *places, long rows, long channel, long step, double *all) {
+    __m512 totals[GATES] = {_mm512_setzero_ps()};
+    for (long row = 0; row < rows; row++, results += PAIR) {
+        float *to = step ? NULL : pass->grad_h_before + places[row] * pass->hidden + channel;
+        if (places[row] < 0)
+            continue;
+        if (step)
+            step_backward(pass, results, places[row], channel, step - 1, totals);
+        else
+            _mm512_mask_storeu_ps(to, lanes(pass->hidden - channel), _mm512_load_ps(results));
+    }
     if (step)
-        step_backward(pass, grad, pixel, channel, step - 1);
-    else
-        _mm512_mask_storeu_ps(
-            pass->grad_h_before + pixel * pass->hidden + channel, lanes(pass->hidden - channel), _mm512_load_ps(grad));
+        add_totals(pass, all, totals, channel);
 }
 
 static void backward_share(void *data, long thread, long threads) {
@@ -242,9 +273,11 @@ static void backward_share(void *data, long thread, long threads) {
     _Alignas(LINE) float results[PAIR * PAIR];
     long first = first_of(pass, thread, threads), after = first_of(pass, thread + 1, threads);
     long planes = term.grid.shape.size[0], space = pass->pixels / pass->batch, end;
+    double *all = pass->totals + thread * GATES * pass->hidden;
+    memset(all, 0, GATES * pass->hidden * sizeof *all);
     settle(&course, &term, 1, pass->workspace, thread);
     make_cells(pass, first * space, after * space);
-    last_backward(pass, first * space, after * space);
+    last_backward(pass, first * space, after * space, all);
     begin_tiles();
     for (long step = pass->steps - 1; step >= (pass->grad_h_before ? 0 : 1) && !pass->odd; step--) {
         const float *grad = pass->gates + time_of(pass, step) * pass->pixels * GATES * pass->hidden;
@@ -257,14 +290,12 @@ static void backward_share(void *data, long thread, long threads) {
             }
             for (long tile = 0; tile < columns; tile += 2)
                 for (long k = 0; k < tiles; k += 2) {
-                    long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results);
-                    if (are_odd(results, rows))
+                    const int32_t *places = course.places + k * TILE;
+                    long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results, PAIR);
+                    if (are_odd(results, rows * PAIR))
                         pass->odd = 1;
-                    for (long row = 0; row < rows; row++) {
-                        long pixel = course.places[k * TILE + row];
-                        for (long side = 0; pixel >= 0 && side < 2 && tile + side < columns; side++)
-                            take_gradient(pass, results + row * PAIR + side * TILE, pixel, (tile + side) * TILE, step);
-                    }
+                    for (long side = 0; side < least(2, columns - tile); side++)
+                        take_gradient(pass, results + side * TILE, places, rows, (tile + side) * TILE, step, all);
                 }
         }
     }
@@ -314,14 +345,16 @@ int framecast_tiles_lstm(
     return pass.odd;
 }
 
-/* Gates become the gradients of their sums, and grad_c that of c before the first step; h and c are made again. */
+/* Gates become the gradients of their sums, whose totals of every thread are given, and grad_c that of c before the
+   first step; h and c are made again. */
 int framecast_tiles_lstm_backward(
     const Sizes *sizes, const Shape *turned, const void *weight, const float *const *given, float *const *made,
-    void *workspace, int threads, void *const *openmp) {
+    double *totals, void *workspace, int threads, void *const *openmp) {
     Term term = {grid_of(turned), weight, NULL, 0};
     Pass pass = begin(sizes, term, term, 1);
     pass.c = given[0], pass.peephole = given[1], pass.grad_output = given[2], pass.grad_h = given[3];
     pass.gates = made[0], pass.output = made[1], pass.cells = made[2], pass.grad_c = made[3], pass.grad_h_before = made[4];
+    pass.totals = totals;
     pass.workspace = workspace;
     in_parallel(backward_share, &pass, least(threads, pass.batch), openmp);
     return pass.odd;
