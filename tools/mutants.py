@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/nn", "tests/functional", "tests/kernels/test_passes.py")
+TESTS = (
+    "tests/nn",
+    "tests/functional",
+    "tests/kernels/test_passes.py",
+    "tests/kernels/test_tiles.py",
+    "tests/kernels/test_tiled_lstm.py",
+)
 
 
 class Fault(NamedTuple):
@@ -37,9 +43,124 @@ SPACE, BASE, LAYER = "functional/_projection.py", "nn/_base.py", "nn/_layer.py"
 PASSES, KERNEL, PLAN = "kernels/test_passes.py", "kernels/_passes.py", "kernels/_plan.py"
 CONVOLUTION, NODE, CHOICE = "kernels/_convolution.py", "kernels/_sequence.py", "kernels/_pass.py"
 POINTWISE = "kernels/_pointwise.py"
+TILES, TILED, GRID = "kernels/test_tiles.py", "kernels/test_tiled_lstm.py", "kernels/_tiles.h"
+INPUT, LSTM_TILES, LSTM_NODE = "kernels/_input.py", "kernels/_tiles_lstm.c", "kernels/_tiled_lstm.py"
 STATES, SEQUENCE, OPTIONS = "nn/_states.py", "nn/_sequence.py", "nn/_options.py"
 
 FAULTS = [
+    # the matrix unit
+    Fault(
+        "tiles: one of the six products is left out",
+        GRID,
+        "        ROWS(2);\n        MULTIPLY(3);\n",
+        "        ROWS(2);\n",
+        TILES,
+    ),
+    Fault(
+        "tiles: a number's lowest part is lost",
+        GRID,
+        "*low = bits(rest - widen(*middle)) >> 16;",
+        "*low = 0;",
+        TILES,
+    ),
+    Fault(
+        "tiles: sums that overflow are not seen",
+        GRID,
+        "return _mm512_reduce_max_epu32(largest) >= ODD;",
+        "return 0;",
+        TILES,
+    ),
+    Fault(
+        "tiles: the padding of the larger kernel only before",
+        GRID,
+        "one->after[axis] = two->after[axis] = most(one->after[axis], two->after[axis]);",
+        "",
+        TILED,
+    ),
+    Fault(
+        "tiles: dilation of rows is that of planes",
+        GRID,
+        "(row * dilation[1] + lead[1])",
+        "(row * dilation[0] + lead[1])",
+        TILES,
+    ),
+    Fault(
+        "tiles: the turned kernel is not turned",
+        "kernels/_tiles.py",
+        "taps = [-s for s in taps]",
+        "taps = list(taps)",
+        TILES,
+    ),
+    Fault(
+        "tiles: gradient of the weight forgets all but the last chunk",
+        "kernels/_tiles_gradient.c",
+        "sums[k] += results[k];",
+        "sums[k] = results[k];",
+        TILES,
+    ),
+    Fault(
+        "tiles: neighbours from odd pixels on are those from even ones",
+        "kernels/_tiles_gradient.c",
+        "+ 2 * pair + way) * channels",
+        "+ 2 * pair) * channels",
+        TILES,
+    ),
+    Fault(
+        "tiles: bias of the first gate for all",
+        LSTM_TILES,
+        "o = _mm512_add_ps(o, load(bias + 3 * hidden, mask));",
+        "o = _mm512_add_ps(o, load(bias, mask));",
+        TILED,
+    ),
+    Fault(
+        "tiles: o's peephole is that of i",
+        LSTM_TILES,
+        "o = plus_times(o, load(peephole + 2 * hidden, mask), c);",
+        "o = plus_times(o, load(peephole, mask), c);",
+        TILED,
+    ),
+    Fault(
+        "tiles: gradient of c does not pass f",
+        LSTM_TILES,
+        "    to_c = times(to_c, f);\n",
+        "",
+        TILED,
+    ),
+    Fault(
+        "tiles: bias gradient of the last step lost",
+        LSTM_TILES,
+        "            add_totals(pass, all, totals, channel);\n        }\n}",
+        "        }\n}",
+        TILED,
+    ),
+    Fault(
+        "tiles: gradient of the state's end lost",
+        LSTM_TILES,
+        "pass->grad_h ? pass->grad_h + pixel * pass->hidden + channel : NULL",
+        "NULL",
+        TILED,
+    ),
+    Fault(
+        "tiles: spent gates are taken for gates",
+        LSTM_NODE,
+        "None if spent else gates, given",
+        "gates, given",
+        TILED,
+    ),
+    Fault(
+        "tiles: known zeros are said to be known where they are not",
+        LSTM_NODE,
+        "known = [None, None] if plan.zero_state else [given.h, c]",
+        "known = [None, None]",
+        TILED,
+    ),
+    Fault(
+        "tiles: gradient of the input that of another weight",
+        INPUT,
+        "bound.input_gradient(grad) if needed[0]",
+        "grad[:, : data.shape[1]] if needed[0]",
+        TILES,
+    ),
     # the kernels
     Fault(
         "kernel: first recurrent part left out though there is a state",

@@ -3,6 +3,7 @@
 Shape letters: T time, N batch, C input channels, H hidden channels, S spatial axes.
 """
 
+import contextlib
 import copy
 
 import pytest
@@ -30,6 +31,7 @@ FORMS = {
     "dilation": {"kernel_size": 5, "recurrent_kernel_size": 3, "dilation": 2, "recurrent_dilation": 3},
     "no bias": {"bias": False, "peephole": "channel"},
     "redone": {"checkpoint": True},
+    "in segments": {"checkpoint": 3},
 }
 
 
@@ -95,7 +97,7 @@ def test_numbers_are_those_of_the_reference(form, axes, with_state, passes):
     directions = layer.num_layers * (1 + layer.bidirectional)
     hx = tuple(torch.randn(directions, 2, 18, *SIZES[axes]) for _ in range(2)) if with_state else None
     assert_same(everything(layer, x, hx), expected(layer, x, hx))
-    assert passes == {"run": directions, "given up": 0}
+    assert passes == {"run": 2 if form == "in segments" else directions, "given up": 0}
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 16), (16, 3), (40, 33)])
@@ -164,6 +166,58 @@ def test_a_frozen_parameter(frozen):
         assert (parameter.grad is None) == (name == frozen)
         if name != frozen:
             assert_same([parameter.grad], [whole[name]])
+
+
+TURNED = torch.autograd.graph.saved_tensors_hooks(
+    lambda t: t.permute(*range(t.dim())[::-1]).contiguous().permute(*range(t.dim())[::-1]), lambda t: t
+)
+
+
+@pytest.mark.parametrize("hooks", [TURNED, torch.autograd.graph.save_on_cpu()], ids=["turned", "on CPU"])
+def test_saved_tensors_that_come_back_in_another_order(hooks):
+    layer, x = build(peephole="channel"), frames()
+    with hooks:
+        found = everything(layer, x)
+    assert_same(found, expected(layer, x))
+
+
+def test_frames_too_large_for_the_workspace_go_step_by_step(monkeypatch, passes):
+    monkeypatch.setattr(_tiled_lstm, "MOST_ROOM", 1000)
+    layer, x = build(), frames()
+    assert_same(everything(layer, x), expected(layer, x))
+    assert passes["run"] == 0
+
+
+@pytest.mark.parametrize(
+    ("which", "change"),
+    [
+        ("c", lambda t: t.double()),
+        ("c", lambda t: t.bfloat16()),
+        *((which, change) for which in "hc" for change in (lambda t: t[:1, :1, :1, :1], lambda t: t[:, :9])),
+    ],
+)
+def test_states_that_do_not_fit_are_left_to_others(which, change, passes):
+    layer, state = build(), {name: torch.randn(2, 18, *SIZES[2]) for name in "hc"}
+    state[which] = change(state[which])
+    given = (
+        layer._specs[0],
+        layer._weights(layer._specs[0], "_l0"),
+        frames().flatten(0, 1),
+        [2] * 4,
+        tuple(state.values()),
+    )
+    with contextlib.suppress(RuntimeError):
+        kernels.layer_pass(*given)
+    assert passes["run"] == 0
+
+
+def test_a_lazily_negated_gradient():
+    layer, x = build(), frames()
+    output = layer(x)[0]
+    grad = torch.randn_like(output)
+    expected = torch.autograd.grad(output, list(layer.parameters()), -grad, retain_graph=True)
+    found = torch.autograd.grad(output, list(layer.parameters()), torch._neg_view(grad))
+    assert_same(found, [g.double() for g in expected], 1e-6)
 
 
 def test_second_derivatives():

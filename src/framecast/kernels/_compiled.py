@@ -42,7 +42,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 # These are there where `framecast_tiles` gives 1.
 _TILES: dict[str, tuple[Any, list[Any]]] = {
     "framecast_tiles_packed": (_LONG, [_POINTER, _LONG]),
-    "framecast_tiles_pack": (_INT, [*[_POINTER] * 3, _LONG, _POINTER, _INT, _POINTER]),
+    "framecast_tiles_pack": (None, [*[_POINTER] * 3, _LONG, _POINTER, _INT, _POINTER]),
     "framecast_tiles_workspace": (_LONG, [_POINTER]),
     "framecast_tiles_convolve": (_INT, [*[_POINTER] * 6, _INT, _POINTER]),
     "framecast_tiles_lstm_workspace": (_LONG, [_POINTER] * 3),

@@ -70,7 +70,7 @@ def sequence_pass(
     keep = ("states" if redo and PASSES[spec.rule].REDOES else "gates") if recorded else "nothing"
     plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, keep, steps)
     tensors = (*(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
-    tiled = _tiled(plan, weights, data, tensors) if takes(plan, weights, data) else None
+    tiled = _tiled(plan, weights, data, tensors) if takes(plan, weights, data, state) else None
     if tiled is not None:
         output, *final = tiled
     elif recorded:
@@ -151,7 +151,7 @@ def _backward(
         if held is None:
             assert sums is not None
             held, sums = run.forward(sums, states).held, None
-        grad_output, *grad_finals = (None if g is None else matrix(g).contiguous() for g in gradients)
+        grad_output, *grad_finals = (None if g is None else matrix(g).contiguous().resolve_neg() for g in gradients)
         # `data` has a version of its own: autograd need not know that the gates are overwritten.
         found = run.backward(tuple(matrix(h.data) for h in held), sums, states, grad_output, grad_finals)
     shaped = [plan.frames(found.sums), *(None if g is None else plan.frames(g) for g in found.states)]

@@ -131,17 +131,17 @@ def _tensors_refuse(call: Call) -> str | None:
 
 
 def _fits(call: Call) -> bool:
-    """Whether weights have the layer's shapes and one type, and the input theirs; if not, PyTorch is to say so."""
-    spec, weights = call.spec, call.weights
-    rows = spec.rule.gates * spec.hidden_size
-    assert weights.weight_hh is not None
-    fits = weights.weight_hh.shape == (rows, spec.hidden_size // spec.recurrent.groups, *spec.recurrent.kernel_size)
-    if call.data is not None and weights.weight_ih is not None:
-        channels = call.data.shape[1] // spec.input.groups
-        fits = fits and weights.weight_ih.shape == (rows, channels, *spec.input.kernel_size)
-    fits = fits and all(b is None or b.shape == (rows,) for b in (weights.bias_ih, weights.bias_hh))
-    types = {t.dtype for t in (call.data, *weights) if t is not None}
-    return fits and (len(types) == 1 or torch.is_autocast_enabled(call.device.type))
+    """Whether weights and states have the layer's shapes and one type, and the input its own; else PyTorch says so."""
+    spec, weights, data = call.spec, call.weights._asdict(), call.data
+    h, shapes = call.state[0], spec.shapes()
+    if any(value is not None and value.shape != shapes.get(name) for name, value in weights.items()):
+        return False
+    if any(state.shape != (len(h), spec.hidden_size, *h.shape[2:]) for state in call.state):
+        return False
+    if data is not None and (data.shape[1] != spec.input_size or spec.input.output_size(data.shape[2:]) != h.shape[2:]):
+        return False
+    types = {t.dtype for t in (data, *weights.values()) if t is not None}
+    return len(types) == 1 or torch.is_autocast_enabled(call.device.type)
 
 
 def _run_sequence(call: Call) -> tuple[Tensor, State]:

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from framecast.functional import Weights, layer_pass
+from framecast.functional import State, Weights, layer_pass
 
 from . import _compiled
 from ._convolution import channels_last
 from ._input import bound_input, is_plain
 from ._passes import PASSES, LSTMPass, add_peephole_gradient, weight_gradient
 from ._plan import Plan, Track, matrix
-from ._tiles import MOST_ROOM, Tiles, of_library, pointers, room
+from ._tiles import MOST_PIXELS, MOST_ROOM, Tiles, of_library, pointers, room, shape_of
 from ._transforms import batched, transformed
 
 Tensors = tuple[Tensor, ...]
@@ -55,15 +55,36 @@ class Made(NamedTuple):
     c: Tensor
 
 
-def takes(plan: Plan, weights: Weights, data: Tensor | None) -> bool:
+def takes(plan: Plan, weights: Weights, data: Tensor | None, state: State) -> bool:
     """Whether the pass can be run so: frames for every step of all sequences, which occupy all threads."""
-    spec, threads = plan.spec, _compiled.threads()
+    spec = plan.spec
     if PASSES[spec.rule] is not LSTMPass or not plan.constant or data is None or len(data) != plan.total:
         return False
     assert weights.weight_ih is not None
     assert weights.weight_hh is not None
-    suits = is_plain(spec) and Tiles.take(spec.input, weights.weight_ih)
-    return suits and Tiles.take(spec.recurrent, weights.weight_hh) and _is_balanced(plan.batch, threads)
+    suits = (
+        is_plain(spec) and Tiles.take(spec.input, weights.weight_ih) and Tiles.take(spec.recurrent, weights.weight_hh)
+    )
+    if not suits or any(t.dtype != torch.float32 for t in (data, *state)):
+        return False
+    small = plan.total * plan.positions < MOST_PIXELS
+    return (
+        small
+        and _is_balanced(plan.batch, _compiled.threads())
+        and _has_room(plan, weights.weight_ih, weights.weight_hh)
+    )
+
+
+def _has_room(plan: Plan, weight_ih: Tensor, weight_hh: Tensor) -> bool:
+    """Whether the workspaces of forward and backward are small enough."""
+    spec, needed = plan.spec, of_library().functions.framecast_tiles_lstm_workspace
+    sizes = _Sizes(len(plan.sizes), plan.reverse, spec.hidden_size)
+    of_input = shape_of(spec.input, weight_ih, plan.space, False)
+    of_state, turned = (shape_of(spec.recurrent, weight_hh, plan.space, way) for way in (False, True))
+    for shape in (of_input, of_state, turned):
+        shape.batch = plan.batch
+    forward = needed(ctypes.byref(sizes), ctypes.byref(of_input), ctypes.byref(of_state))
+    return max(forward, needed(ctypes.byref(sizes), ctypes.byref(turned), None)) <= MOST_ROOM
 
 
 def _is_balanced(batch: int, threads: int) -> bool:
@@ -107,10 +128,11 @@ class _TiledLSTM(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        plan, (gates, data, *states), found = ctx.plan, ctx.saved_tensors[:4], None
+        saved = ctx.saved_tensors  # once: checkpoints allow no more
+        plan, (gates, data, *states), found = ctx.plan, saved[:4], None
         if plan.zero_state:
             states = [plan.new_frames(plan.spec.hidden_size, data, plan.batch).zero_() for _ in states]
-        given = _in_order(Arguments(data, *states, *ctx.saved_tensors[4:]))
+        given = _in_order(Arguments(data, *states, *saved[4:]))
         needed = {name for name, wanted in zip(Arguments._fields, ctx.needs_input_grad[2:], strict=True) if wanted}
         with torch.autocast(data.device.type, enabled=False):
             if not (torch.is_grad_enabled() or transformed() or batched(gradients)):
@@ -126,8 +148,6 @@ def _forward(plan: Plan, given: Arguments, *, with_gates: bool) -> Made | None:
     spec, size = plan.spec, plan.spec.hidden_size
     weight_ih = Tiles(spec.input, given.weight_ih, plan.space, gates=_GATES)
     weight_hh = Tiles(spec.recurrent, given.weight_hh, plan.space, gates=_GATES)
-    if not weight_ih.is_finite or not weight_hh.is_finite:
-        return None
     weight_ih.shape.batch = weight_hh.shape.batch = plan.batch
     output = plan.new_frames(size, given.h, plan.total)
     c = plan.new_frames(size, given.c, plan.batch)
@@ -138,10 +158,7 @@ def _forward(plan: Plan, given: Arguments, *, with_gates: bool) -> Made | None:
     library, threads = of_library(), _compiled.threads()
     sizes = _Sizes(len(plan.sizes), plan.reverse, size)
     shapes = ctypes.byref(sizes), ctypes.byref(weight_ih.shape), ctypes.byref(weight_hh.shape)
-    needed = library.functions.framecast_tiles_lstm_workspace(*shapes)
-    if needed > MOST_ROOM:
-        return None
-    workspace = room(needed * threads)
+    workspace = room(library.functions.framecast_tiles_lstm_workspace(*shapes) * threads)
     is_odd = library.functions.framecast_tiles_lstm(
         *shapes,
         weight_ih.packed.data_ptr(),
@@ -164,7 +181,8 @@ def _backward(
         gates = None if made is None else made.gates
     if gates is None:
         return None
-    gates = gates.data  # with a version of its own: autograd need not know that it is overwritten
+    # `data` has a version of its own: autograd need not know that the gates are overwritten.
+    gates = gates.data.contiguous()
     output, cells = plan.new(plan.spec.hidden_size, given.h), plan.new(plan.spec.hidden_size, given.c)
     found = _run_backward(plan, (gates, output, cells), given, needed, gradients)
     if found is None:
@@ -190,17 +208,14 @@ def _run_backward(
     turned = Tiles(plan.spec.recurrent, given.weight_hh, plan.space, turned=True)
     turned.shape.batch = plan.batch
     size = plan.spec.hidden_size
-    grad_output, grad_h, last_c = (None if g is None else matrix(g).contiguous() for g in gradients)
+    grad_output, grad_h, last_c = (None if g is None else matrix(g).contiguous().resolve_neg() for g in gradients)
     grad_c = plan.new_frames(size, given.c, plan.batch)
     matrix(grad_c).zero_() if last_c is None else matrix(grad_c).copy_(last_c)
     before = plan.new_frames(size, given.h, plan.batch) if "h" in needed else None
     library, threads = of_library(), min(_compiled.threads(), plan.batch)
     totals = torch.zeros(threads, _GATES * size, dtype=torch.float64, device=grad_c.device)
     sizes, shape = _Sizes(len(plan.sizes), plan.reverse, size), ctypes.byref(turned.shape)
-    needs = library.functions.framecast_tiles_lstm_workspace(ctypes.byref(sizes), shape, None)
-    if needs > MOST_ROOM or not turned.is_finite:
-        return None
-    workspace = room(needs * threads)
+    workspace = room(library.functions.framecast_tiles_lstm_workspace(ctypes.byref(sizes), shape, None) * threads)
     is_odd = library.functions.framecast_tiles_lstm_backward(
         ctypes.byref(sizes),
         shape,

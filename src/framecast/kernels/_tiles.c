@@ -31,11 +31,10 @@ typedef struct {
     const long *strides; /* of columns, channels, planes, rows, pixels */
     long gates;
     uint16_t *packed;
-    int odd;
 } Packing;
 
 static void pack_share(void *data, long thread, long threads) {
-    Packing *job = data;
+    const Packing *job = data;
     const Grid *grid = &job->grid;
     const long *strides = job->strides, *kernel = grid->shape.kernel, channels = grid->shape.channels;
     long gates = job->gates, columns = grid->shape.columns / gates, across = grid->across;
@@ -55,8 +54,6 @@ static void pack_share(void *data, long thread, long threads) {
                         long gate = side / width, column = gate * columns + first + side % width;
                         float value = place < grid->run && gate < gates ? from[column * strides[0]] : 0;
                         split(value, to + at, to + SQUARE + at, to + 2 * SQUARE + at);
-                        if (is_odd(value))
-                            job->odd = 1;
                     }
                 }
             }
@@ -64,13 +61,12 @@ static void pack_share(void *data, long thread, long threads) {
 }
 
 /* Puts a weight, whose strides may be negative, into the order of tiles: of every gate 16 columns or what is left, the
-   same of the next gate beside them. Returns whether a number was odd. */
-int framecast_tiles_pack(
+   same of the next gate beside them. */
+void framecast_tiles_pack(
     const Shape *shape, const float *weight, const long *strides, long gates, void *packed, int threads,
     void *const *openmp) {
-    Packing job = {grid_of(shape), weight, strides, gates, packed, 0};
+    Packing job = {grid_of(shape), weight, strides, gates, packed};
     in_parallel(pack_share, &job, least(threads, tiles_of(shape->columns)), openmp);
-    return job.odd;
 }
 
 /* Bytes that each thread needs beside. */
@@ -115,10 +111,6 @@ static void convolve_share(void *data, long thread, long threads) {
     for (; line < last; line = end) {
         end = least(last, line + course.lines);
         long tiles = take_lines(&course, &term, 1, &job->x, line, end), columns = tiles_of(shape->columns);
-        if (tiles < 0) {
-            job->odd = 1;
-            break;
-        }
         for (long tile = 0; tile < columns; tile += 2)
             for (long k = 0; k < tiles; k += 2) {
                 long rows = convolve(&course, k, tiles, &term, 1, tile, tile + 1 < columns, results, PAIR);
@@ -130,7 +122,7 @@ static void convolve_share(void *data, long thread, long threads) {
     _tile_release();
 }
 
-/* y = bias + x * weight. Returns whether a number was odd: y is then without meaning. */
+/* y = bias + x * weight. Returns whether a result was odd: y is then without meaning. */
 int framecast_tiles_convolve(
     const Shape *shape, const float *x, const void *weight, const float *bias, float *y, void *workspace, int threads,
     void *const *openmp) {

@@ -4,7 +4,7 @@
    the sum of three bfloat16 numbers, of 8 bits each, without a remainder. Of the nine products of two such sums six are
    taken; those left out are below 2^-24 of the whole. Results are as exact as float32's own, in less than half the
    time, where products are above 2^-100; the unit takes numbers below 2^-126, parts of larger ones too, for zero. Where
-   a number or a result is odd (not finite, or so large that bfloat16 has no room for it) the caller does without.
+   a result is odd (not finite, or about to be) the caller does without.
 
    A frame is channels-last: planes of rows of W pixels of C channels; a frame with two axes has planes of one row. It
    is copied, in three parts, into a grid with zeros between rows and between planes: the zeros after one row are those
@@ -110,7 +110,7 @@ static inline Segment segment_from(const Grid *grid, long line, long end, long p
     return (Segment){frame, first, least(planes, first + end - line), pixel};
 }
 
-/* Three numbers whose sum is x; x is finite. */
+/* Three numbers whose sum is x; where x is not finite, or so large that bfloat16 has no room for it, one is NaN. */
 static inline void split(float x, uint16_t *high, uint16_t *middle, uint16_t *low) {
     *high = narrow(x);
     float rest = x - widen(*high);
@@ -118,18 +118,13 @@ static inline void split(float x, uint16_t *high, uint16_t *middle, uint16_t *lo
     *low = bits(rest - widen(*middle)) >> 16;
 }
 
-/* Whether bfloat16 has no room for x: infinities, NaN, and what would be rounded to infinity. */
-static inline int is_odd(float x) { return (bits(x) & 0x7fffffff) >= ODD; }
-
-/* As split(), of 16 numbers; each part is in the lower half of a word. Says which were odd. */
-static inline __mmask16 split_16(__m512 x, __m512i *parts) {
+/* As split(), of 16 numbers; each part is in the lower half of a word. */
+static inline void split_16(__m512 x, __m512i *parts) {
     parts[0] = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
     __m512 rest = _mm512_sub_ps(x, (__m512)_mm512_slli_epi32(parts[0], 16));
     parts[1] = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(rest));
     rest = _mm512_sub_ps(rest, (__m512)_mm512_slli_epi32(parts[1], 16));
     parts[2] = _mm512_srli_epi32((__m512i)rest, 16);
-    __m512i size = _mm512_and_epi32((__m512i)x, _mm512_set1_epi32(0x7fffffff));
-    return _mm512_cmp_epu32_mask(size, _mm512_set1_epi32(ODD), _MM_CMPINT_NLT);
 }
 
 /* The first `count` of 16 lanes. */
@@ -304,10 +299,10 @@ static inline void settle(Course *course, Term *terms, int count, char *workspac
     course->places = (int32_t *)((char *)course->starts + up(course->tiles * (long)sizeof(long), LINE));
 }
 
-/* Puts a segment's part of the frames into the grid, and says whether a number was odd. */
-static inline int fill(const Grid *grid, Segment segment, const float *x, uint16_t *parts, long part) {
+/* Puts a segment's part of the frames into the grid. */
+static inline void fill(const Grid *grid, Segment segment, const float *x, uint16_t *parts, long part) {
     const Shape *shape = &grid->shape;
-    long channels = shape->channels, slots = grid->plane / grid->row, odd = 0;
+    long channels = shape->channels, slots = grid->plane / grid->row;
     uint16_t *to = parts + segment.pixel * channels;
     long planes = segment.last - segment.first + reach(grid, 0);
     for (long slot = 0; slot < planes * slots; slot++, to += grid->row * channels) {
@@ -322,17 +317,12 @@ static inline int fill(const Grid *grid, Segment segment, const float *x, uint16
             memset(to + p * part, 0, before * sizeof *to);
             memset(to + p * part + before + count, 0, (whole - before - count) * sizeof *to);
         }
-        int row_odd = 0;
-        for (long k = 0; k < count; k++) {
+        for (long k = 0; k < count; k++)
             split(from[k], high + before + k, middle + before + k, low + before + k);
-            row_odd |= is_odd(from[k]);
-        }
-        odd |= row_odd;
     }
     long behind = (reach(grid, 1) * grid->row + reach(grid, 2) + SLACK) * channels;
     for (int p = 0; p < PARTS; p++)
         memset(to + p * part, 0, behind * sizeof *to);
-    return (int)odd;
 }
 
 /* Lists the tiles of a segment's outputs, behind the `count` that are there. */
@@ -367,24 +357,25 @@ static inline long list_tiles(const Grid *grid, const Course *course, Segment se
 }
 
 /* Splits the frames `x` of every term for the lines from one to another (NULL for a term that is left out), and lists
-   the tiles. Gives their number, or -1 where a number was odd. */
+   the tiles. Gives their number. */
 static inline long take_lines(const Course *course, const Term *terms, int count, const float *const *x, long line, long end) {
-    long tiles = 0, pixel = 0, odd = 0;
+    long tiles = 0, pixel = 0;
     while (line < end) {
         const Grid *grid = &terms[0].grid;
         Segment segment = segment_from(grid, line, end, pixel);
         for (int k = 0; k < count; k++)
             if (x[k])
-                odd |= fill(&terms[k].grid, segment, x[k], terms[k].parts, terms[k].part);
+                fill(&terms[k].grid, segment, x[k], terms[k].parts, terms[k].part);
         tiles = list_tiles(grid, course, segment, tiles);
         line += segment.last - segment.first;
         pixel += pixels_of(grid, segment.last - segment.first);
     }
     __asm__ volatile("" ::: "memory"); /* the unit is to read what was written */
-    return odd ? -1 : tiles;
+    return tiles;
 }
 
-/* Whether a result is odd, as sums of finite numbers may be: here the parts of a product overflow one by one. */
+/* Whether a result is odd: not finite, or close to it. It is so where a number that went into it was, or where parts of
+   a product overflowed one by one. */
 static inline int are_odd(const float *results, long count) {
     __m512i largest = _mm512_setzero_si512(), mask = _mm512_set1_epi32(0x7fffffff);
     for (long k = 0; k < count; k += TILE)

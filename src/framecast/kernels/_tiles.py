@@ -21,7 +21,8 @@ _AXES = ctypes.c_long * 3
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
 MOST_ROOM = 2**28
 """Bytes of a workspace, of one thread; frames of larger planes are left to others."""
-_MOST_PIXELS = 2**31
+MOST_PIXELS = 2**31
+"""Of frames, at least as many as that are left to others, too."""
 
 
 class _Shape(ctypes.Structure):
@@ -41,7 +42,7 @@ class _Shape(ctypes.Structure):
 class Tiles:
     """A convolution that keeps the frames' size, with its weight packed for frames of one size.
 
-    Frames are channels-last. What finds a number that is not finite gives None.
+    Frames are channels-last.
 
     Args:
         projection: the convolution, of two axes or three, without groups.
@@ -54,11 +55,11 @@ class Tiles:
     def __init__(
         self, projection: Projection, weight: Tensor, size: tuple[int, ...], *, turned: bool = False, gates: int = 1
     ) -> None:
-        self.shape = _shape(projection, weight, size, turned)
+        self.shape = shape_of(projection, weight, size, turned)
         first, strides = _order(weight, turned)
         library, shape = of_library(), ctypes.byref(self.shape)
         self.packed = room(library.functions.framecast_tiles_packed(shape, gates))
-        self.is_finite = not library.functions.framecast_tiles_pack(
+        library.functions.framecast_tiles_pack(
             shape, first, strides, gates, self.packed.data_ptr(), _compiled.threads(), library.openmp
         )
         self.workspace = room(0)
@@ -73,12 +74,12 @@ class Tiles:
         return fits and not isinstance(library, str) and library.tiles
 
     def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor | None:
-        """Convolve ``x (N, C, *S)``, channels-last, and add ``bias (O,)``."""
+        """Convolve ``x (N, C, *S)``, channels-last, and add ``bias (O,)``; None where a result is not finite."""
         library, layout, columns = of_library(), LAYOUTS[x.dim() - 2], self.shape.columns
         threads = min(_compiled.threads(), len(x) * x.shape[2])
         self.shape.batch = len(x)
         needed = library.functions.framecast_tiles_workspace(ctypes.byref(self.shape)) * threads
-        if not self.is_finite or not is_frames(x, self.shape.channels) or needed > MOST_ROOM * threads:
+        if not is_frames(x, self.shape.channels) or needed > MOST_ROOM * threads:
             return None
         if bias is not None and bias.shape != (columns,):
             return None
@@ -102,10 +103,10 @@ class Tiles:
 def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Tensor) -> Tensor | None:
     """Gradient of a weight ``(O, C, *K)`` from frames ``x (N, C, *S)`` and the gradient ``(N, O, *S)`` of the result.
 
-    Both are channels-last. None where a number is not finite.
+    Both are channels-last. None where a result is not finite.
     """
     library = of_library()
-    shape = _shape(projection, weight, tuple(x.shape[2:]), turned=False)
+    shape = shape_of(projection, weight, tuple(x.shape[2:]), turned=False)
     shape.batch = len(x)
     needed = library.functions.framecast_tiles_gradient_workspace(ctypes.byref(shape))
     if not is_frames(x, shape.channels) or not is_frames(grad, shape.columns) or needed > MOST_ROOM:
@@ -130,7 +131,7 @@ def is_frames(x: Tensor, channels: int) -> bool:
         and x.is_cpu
         and not x.is_neg()
         and x.shape[1] == channels
-        and x.numel() // channels < _MOST_PIXELS
+        and x.numel() // channels < MOST_PIXELS
         and x.is_contiguous(memory_format=LAYOUTS[x.dim() - 2])
     )
 
@@ -142,7 +143,8 @@ def of_library() -> _compiled.Library:
     return library
 
 
-def _shape(projection: Projection, weight: Tensor, size: tuple[int, ...], turned: bool) -> _Shape:
+def shape_of(projection: Projection, weight: Tensor, size: tuple[int, ...], turned: bool) -> _Shape:
+    """The sizes of a convolution, of one frame."""
     before = [after if turned else before for before, after in projection.pads(size)]
     columns, channels = weight.shape[1::-1] if turned else weight.shape[:2]
     kernel = weight.shape[2:]

@@ -94,13 +94,12 @@ static void find_gradients(const Gradient *job, Segment segment, const float **f
 }
 
 /* Numbers k to k + 16 of one pixel in the lower halves and of another in the upper halves of words, in three parts. */
-static inline __mmask16 pair_16(const float *one, const float *two, long k, __mmask16 mask, __m512i *parts) {
+static inline void pair_16(const float *one, const float *two, long k, __mmask16 mask, __m512i *parts) {
     __m512i first[PARTS], second[PARTS];
-    __mmask16 odd = split_16(_mm512_maskz_loadu_ps(one ? mask : 0, one + k), first) |
-                    split_16(_mm512_maskz_loadu_ps(two ? mask : 0, two + k), second);
+    split_16(_mm512_maskz_loadu_ps(one ? mask : 0, one + k), first);
+    split_16(_mm512_maskz_loadu_ps(two ? mask : 0, two + k), second);
     for (int p = 0; p < PARTS; p++)
         parts[p] = _mm512_or_epi32(first[p], _mm512_slli_epi32(second[p], 16));
-    return odd;
 }
 
 /* ---- gradients: a row for every column of the convolution ---- */
@@ -124,13 +123,12 @@ static inline void transpose(__m512i *m) {
     }
 }
 
-static void turn_gradients(Gradient *job, long thread, long threads) {
+static void turn_gradients(const Gradient *job, long thread, long threads) {
     const Layout *layout = &job->layout;
     const float **from = (const float **)(job->workspace + layout->from) + layout->pixels;
     long columns = job->grid.shape.columns, tiles = tiles_of(columns);
     uint16_t *rows = (uint16_t *)(job->workspace + layout->gradients);
     long blocks = job->places / DEPTH;
-    __mmask16 odd = 0;
     for (long block = blocks * thread / threads; block < blocks * (thread + 1) / threads; block++)
         for (long tile = 0; tile < tiles; tile++) {
             __m512i parts[PARTS], words[PARTS][TILE];
@@ -141,7 +139,7 @@ static void turn_gradients(Gradient *job, long thread, long threads) {
                     _mm_prefetch((const char *)(pixels[2 * k + DEPTH]) + tile * LINE, _MM_HINT_T0);
                     _mm_prefetch((const char *)(pixels[2 * k + 1 + DEPTH]) + tile * LINE, _MM_HINT_T0);
                 }
-                odd |= pair_16(pixels[2 * k], pixels[2 * k + 1], tile * TILE, lanes(columns - tile * TILE), parts);
+                pair_16(pixels[2 * k], pixels[2 * k + 1], tile * TILE, lanes(columns - tile * TILE), parts);
                 for (int p = 0; p < PARTS; p++)
                     words[p][k] = parts[p];
             }
@@ -151,28 +149,23 @@ static void turn_gradients(Gradient *job, long thread, long threads) {
                     _mm512_storeu_si512(to, words[p][k]);
             }
         }
-    if (odd)
-        job->odd = 1;
 }
 
 /* ---- frames: neighbours side by side ---- */
 
 /* The grid of frames in three parts. */
-static void split_frames(Gradient *job, long thread, long threads) {
+static void split_frames(const Gradient *job, long thread, long threads) {
     const float **from = (const float **)(job->workspace + job->layout.from);
     uint16_t *grid = (uint16_t *)(job->workspace + job->layout.grid);
     long channels = job->grid.shape.channels, part = job->layout.pixels * channels;
-    __mmask16 odd = 0;
     for (long pixel = job->pixels * thread / threads; pixel < job->pixels * (thread + 1) / threads; pixel++)
         for (long k = 0; k < channels; k += TILE) {
             __mmask16 mask = lanes(channels - k);
             __m512i parts[PARTS];
-            odd |= split_16(_mm512_maskz_loadu_ps(from[pixel] ? mask : 0, from[pixel] + k), parts);
+            split_16(_mm512_maskz_loadu_ps(from[pixel] ? mask : 0, from[pixel] + k), parts);
             for (int p = 0; p < PARTS; p++)
                 _mm256_mask_storeu_epi16(grid + p * part + pixel * channels + k, mask, _mm512_cvtepi32_epi16(parts[p]));
         }
-    if (odd)
-        job->odd = 1;
 }
 
 /* What is read behind a pixel goes to columns that are not asked for. */
@@ -292,7 +285,7 @@ static void list_segments(Gradient *job, long line, long end) {
     }
 }
 
-/* The gradient (columns, channels, kernel) of a convolution's weight. Returns whether a number was odd: the result is
+/* The gradient (columns, channels, kernel) of a convolution's weight. Returns whether a result was odd: all is
    then without meaning. */
 int framecast_tiles_gradient(
     const Shape *shape, const float *x, const float *gradient, float *weight, void *workspace, int threads,
@@ -303,12 +296,10 @@ int framecast_tiles_gradient(
     long places[layout.segments];
     Gradient job = {grid, layout, x, gradient, weight, workspace, segments, places, 0, 0, 0, 0, 0};
     memset(job.workspace + layout.sums, 0, layout.bytes - layout.sums);
-    for (long line = 0; line < grid.lines; line += layout.lines) {
+    for (long line = 0; line < grid.lines && !job.odd; line += layout.lines) {
         job.last = line + layout.lines >= grid.lines;
         list_segments(&job, line, least(grid.lines, line + layout.lines));
         in_parallel(prepare_share, &job, threads, openmp);
-        if (job.odd)
-            break;
         in_parallel(pair_frames, &job, threads, openmp);
         in_parallel(multiply_share, &job, threads, openmp);
     }

@@ -135,7 +135,7 @@ static void forward_share(void *data, long thread, long threads) {
     long line, end, last = first_of(pass, thread + 1, threads) * planes;
     settle(&course, terms, TERMS, pass->workspace, thread);
     begin_tiles();
-    for (long step = 0; step < pass->steps; step++) {
+    for (long step = 0; step < pass->steps && !pass->odd; step++) {
         long time = time_of(pass, step);
         const float *h = step ? pass->output + time_of(pass, step - 1) * pass->pixels * pass->hidden : pass->h;
         const float *x[TERMS] = {pass->x + time * pass->pixels * channels, h};
@@ -143,10 +143,6 @@ static void forward_share(void *data, long thread, long threads) {
         for (line = first_of(pass, thread, threads) * planes; line < last; line = end) {
             end = least(last, line + course.lines);
             long tiles = take_lines(&course, terms, count, x, line, end);
-            if (tiles < 0) {
-                pass->odd = 1;
-                break;
-            }
             for (long channel = 0; channel < pass->hidden; channel += TILE)
                 for (long k = 0; k < tiles; k += 2) {
                     long tile = channel / TILE * GATES, wide = tiles_of(least(TILE, pass->hidden - channel) * GATES);
@@ -162,8 +158,6 @@ static void forward_share(void *data, long thread, long threads) {
                     }
                 }
         }
-        if (pass->odd)
-            break;
     }
     _tile_release();
 }
@@ -284,10 +278,6 @@ static void backward_share(void *data, long thread, long threads) {
         for (long line = first * planes; line < after * planes; line = end) {
             end = least(after * planes, line + course.lines);
             long tiles = take_lines(&course, &term, 1, &grad, line, end), columns = tiles_of(pass->hidden);
-            if (tiles < 0) {
-                pass->odd = 1;
-                break;
-            }
             for (long tile = 0; tile < columns; tile += 2)
                 for (long k = 0; k < tiles; k += 2) {
                     const int32_t *places = course.places + k * TILE;
@@ -333,7 +323,7 @@ long framecast_tiles_lstm_workspace(const Sizes *sizes, const Shape *one, const 
 }
 
 /* Outputs, the state c at the end, which is there from the beginning unless `from_zero`, and gates. Returns whether a
-   number was odd: results are then without meaning, as they are for the backward. */
+   result was odd: all are then without meaning, as they are for the backward. */
 int framecast_tiles_lstm(
     const Sizes *sizes, const Shape *input, const Shape *hidden, const void *weight_ih, const void *weight_hh,
     const float *const *given, float *const *made, void *workspace, int threads, void *const *openmp) {
