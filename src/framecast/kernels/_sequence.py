@@ -151,7 +151,7 @@ def _backward(
         if held is None:
             assert sums is not None
             held, sums = run.forward(sums, states).held, None
-        grad_output, *grad_finals = (None if g is None else matrix(g).contiguous().resolve_neg() for g in gradients)
+        grad_output, *grad_finals = (None if g is None else matrix(channels_last(g)).resolve_neg() for g in gradients)
         # `data` has a version of its own: autograd need not know that the gates are overwritten.
         found = run.backward(tuple(matrix(h.data) for h in held), sums, states, grad_output, grad_finals)
     shaped = [plan.frames(found.sums), *(None if g is None else plan.frames(g) for g in found.states)]

@@ -149,7 +149,7 @@ def _run_sequence(call: Call) -> tuple[Tensor, State]:
 
 
 def _triton_refuses(call: Call) -> str | None:
-    return _sequence_refuses(call) or _triton.why_not(call.device)
+    return _triton.why_not(call.device) or _sequence_refuses(call)
 
 
 def _run_triton(call: Call) -> tuple[Tensor, State]:

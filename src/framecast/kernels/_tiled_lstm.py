@@ -32,7 +32,7 @@ _BALANCE = 0.75  # of the threads' time that must be spent at work
 
 
 class _Sizes(ctypes.Structure):
-    _fields_ = (("steps", ctypes.c_long), ("reverse", ctypes.c_long), ("hidden", ctypes.c_long))
+    _fields_ = tuple((name, ctypes.c_long) for name in ("steps", "reverse", "hidden"))
 
 
 class Arguments(NamedTuple):
@@ -208,7 +208,7 @@ def _run_backward(
     turned = Tiles(plan.spec.recurrent, given.weight_hh, plan.space, turned=True)
     turned.shape.batch = plan.batch
     size = plan.spec.hidden_size
-    grad_output, grad_h, last_c = (None if g is None else matrix(g).contiguous().resolve_neg() for g in gradients)
+    grad_output, grad_h, last_c = (None if g is None else matrix(channels_last(g)).resolve_neg() for g in gradients)
     grad_c = plan.new_frames(size, given.c, plan.batch)
     matrix(grad_c).zero_() if last_c is None else matrix(grad_c).copy_(last_c)
     before = plan.new_frames(size, given.h, plan.batch) if "h" in needed else None

@@ -299,30 +299,45 @@ static inline void settle(Course *course, Term *terms, int count, char *workspac
     course->places = (int32_t *)((char *)course->starts + up(course->tiles * (long)sizeof(long), LINE));
 }
 
+/* Writes zeros to all three parts. Few at a time: a call of memset() would take longer. */
+static inline void clear(uint16_t *to, long part, long count) {
+    for (long k = 0; k < count; k += DEPTH) {
+        __mmask32 mask = count - k < DEPTH ? (1u << (count - k)) - 1 : 0xffffffffu;
+        for (int p = 0; p < PARTS; p++)
+            _mm512_mask_storeu_epi16(to + p * part + k, mask, _mm512_setzero_si512());
+    }
+}
+
+static inline void split_row(const float *from, long count, uint16_t *to, long part) {
+    for (long k = 0; k < count; k += TILE) {
+        __mmask16 mask = lanes(count - k);
+        __m512i parts[PARTS];
+        split_16(_mm512_maskz_loadu_ps(mask, from + k), parts);
+        for (int p = 0; p < PARTS; p++)
+            _mm256_mask_storeu_epi16(to + p * part + k, mask, _mm512_cvtepi32_epi16(parts[p]));
+    }
+}
+
 /* Puts a segment's part of the frames into the grid. */
 static inline void fill(const Grid *grid, Segment segment, const float *x, uint16_t *parts, long part) {
     const Shape *shape = &grid->shape;
-    long channels = shape->channels, slots = grid->plane / grid->row;
+    long channels = shape->channels, slots = grid->plane / grid->row, whole = grid->row * channels;
+    long planes = segment.last - segment.first + reach(grid, 0), count = shape->size[2] * channels;
+    long before = grid->before[2] * channels, plane = segment.first - grid->before[0], row = -grid->before[1];
     uint16_t *to = parts + segment.pixel * channels;
-    long planes = segment.last - segment.first + reach(grid, 0);
-    for (long slot = 0; slot < planes * slots; slot++, to += grid->row * channels) {
-        long plane = segment.first - grid->before[0] + slot / slots, row = slot % slots - grid->before[1];
-        long before = grid->before[2] * channels, count = shape->size[2] * channels, whole = grid->row * channels;
-        if (plane < 0 || plane >= shape->size[0] || row < 0 || row >= shape->size[1])
-            before = whole, count = 0;
-        const float *restrict from =
-            x + ((segment.frame * shape->size[0] + plane) * shape->size[1] + row) * shape->size[2] * channels;
-        uint16_t *restrict high = to, *restrict middle = to + part, *restrict low = to + 2 * part;
-        for (int p = 0; p < PARTS; p++) {
-            memset(to + p * part, 0, before * sizeof *to);
-            memset(to + p * part + before + count, 0, (whole - before - count) * sizeof *to);
+    for (long slot = 0; slot < planes * slots; slot++, to += whole) {
+        if (plane < 0 || plane >= shape->size[0] || row < 0 || row >= shape->size[1]) {
+            clear(to, part, whole);
+        } else {
+            const float *from = x + ((segment.frame * shape->size[0] + plane) * shape->size[1] + row) * count;
+            clear(to, part, before);
+            split_row(from, count, to + before, part);
+            clear(to + before + count, part, whole - before - count);
         }
-        for (long k = 0; k < count; k++)
-            split(from[k], high + before + k, middle + before + k, low + before + k);
+        if (++row == slots - grid->before[1])
+            row = -grid->before[1], plane++;
     }
-    long behind = (reach(grid, 1) * grid->row + reach(grid, 2) + SLACK) * channels;
-    for (int p = 0; p < PARTS; p++)
-        memset(to + p * part, 0, behind * sizeof *to);
+    clear(to, part, (reach(grid, 1) * grid->row + reach(grid, 2) + SLACK) * channels);
 }
 
 /* Lists the tiles of a segment's outputs, behind the `count` that are there. */

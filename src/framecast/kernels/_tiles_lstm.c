@@ -92,37 +92,80 @@ static inline __m512 slope(__m512 x) { return _mm512_fnmadd_ps(x, x, x); }
 
 /* ---- forward ---- */
 
-/* One pixel, 16 channels or what is left from `channel` on: `sums` holds those of each gate, side by side. */
-static inline void
-step_forward(const Pass *pass, const float *sums, long pixel, long channel, long time, int from_zero) {
-    long hidden = pass->hidden, at = pixel * hidden + channel, width = least(TILE, hidden - channel);
-    __mmask16 mask = lanes(hidden - channel);
-    const float *peephole = pass->peephole ? pass->peephole + channel : NULL;
-    const float *bias = pass->bias ? pass->bias + channel : NULL;
-    __m512 i = _mm512_loadu_ps(sums), f = _mm512_loadu_ps(sums + width);
-    __m512 g = _mm512_loadu_ps(sums + 2 * width), o = _mm512_loadu_ps(sums + 3 * width);
-    if (bias) {
-        i = _mm512_add_ps(i, load(bias, mask)), f = _mm512_add_ps(f, load(bias + hidden, mask));
-        g = _mm512_add_ps(g, load(bias + 2 * hidden, mask)), o = _mm512_add_ps(o, load(bias + 3 * hidden, mask));
+/* What a step reads and writes of a few pixels, side by side: sums that become gates, c, and h. */
+typedef struct {
+    _Alignas(LINE) float gates[GATES][PAIR * TILE + TILE], c[PAIR * TILE + TILE], h[PAIR * TILE + TILE];
+} Few;
+
+/* Bias and peepholes, as often as there are pixels; zeros where there are none. */
+typedef struct {
+    int peeps;
+    _Alignas(LINE) float bias[GATES][PAIR * TILE + TILE], peephole[3][PAIR * TILE + TILE];
+} Parameters;
+
+static void repeat(const float *from, float *to, long width) {
+    __m512 value = load(from, lanes(width));
+    for (long k = 0; k < PAIR; k++)
+        _mm512_storeu_ps(to + k * width, value);
+}
+
+static void take_parameters(const Pass *pass, long channel, Parameters *to) {
+    long hidden = pass->hidden, width = least(TILE, hidden - channel);
+    for (long k = 0; k < GATES; k++)
+        repeat(pass->bias ? pass->bias + k * hidden + channel : NULL, to->bias[k], width);
+    to->peeps = pass->peephole != NULL;
+    for (long k = 0; k < 3; k++)
+        repeat(pass->peephole ? pass->peephole + k * hidden + channel : NULL, to->peephole[k], width);
+}
+
+static inline void run_step(Few *few, const Parameters *parameters, long count) {
+    for (long k = 0; k < count; k += TILE) {
+        __m512 sums[GATES], c = _mm512_load_ps(few->c + k);
+        for (long gate = 0; gate < GATES; gate++)
+            sums[gate] = _mm512_add_ps(_mm512_load_ps(few->gates[gate] + k), _mm512_load_ps(parameters->bias[gate] + k));
+        if (parameters->peeps) { /* zero times c is not zero where c is not finite */
+            sums[0] = plus_times(sums[0], _mm512_load_ps(parameters->peephole[0] + k), c);
+            sums[1] = plus_times(sums[1], _mm512_load_ps(parameters->peephole[1] + k), c);
+        }
+        __m512 i = sigmoid_16(sums[0]), f = sigmoid_16(sums[1]), g = tanh_16(sums[2]);
+        c = plus_times(times(i, g), f, c);
+        if (parameters->peeps)
+            sums[3] = plus_times(sums[3], _mm512_load_ps(parameters->peephole[2] + k), c);
+        __m512 o = sigmoid_16(sums[3]);
+        _mm512_store_ps(few->gates[0] + k, i), _mm512_store_ps(few->gates[1] + k, f);
+        _mm512_store_ps(few->gates[2] + k, g), _mm512_store_ps(few->gates[3] + k, o);
+        _mm512_store_ps(few->c + k, c), _mm512_store_ps(few->h + k, times(o, tanh_16(c)));
     }
-    __m512 c = load(from_zero ? NULL : pass->state + at, mask);
-    if (peephole) {
-        i = plus_times(i, load(peephole, mask), c);
-        f = plus_times(f, load(peephole + hidden, mask), c);
+}
+
+/* A step of the pixels at `places`, for 16 channels or what is left from `channel` on: a row of results holds the sums of
+   each gate, side by side. What is copied beside `width` numbers is written over, or not looked at. */
+static inline void step_forward(
+    const Pass *pass, const float *results, const int32_t *places, long rows, const Parameters *parameters,
+    long channel, long time, int from_zero) {
+    long hidden = pass->hidden, width = least(TILE, hidden - channel), count = 0, from = 0;
+    __mmask16 mask = lanes(width);
+    Few few;
+    for (long row = 0; row < rows; row++) {
+        const float *sums = results + row * WIDE;
+        if (places[row] < 0)
+            continue;
+        for (long gate = 0; gate < GATES; gate++)
+            _mm512_storeu_ps(few.gates[gate] + count, _mm512_loadu_ps(sums + gate * width));
+        _mm512_storeu_ps(few.c + count, load(from_zero ? NULL : pass->state + places[row] * hidden + channel, mask));
+        count += width;
     }
-    i = sigmoid_16(i), f = sigmoid_16(f), g = tanh_16(g);
-    c = plus_times(times(i, g), f, c);
-    if (peephole)
-        o = plus_times(o, load(peephole + 2 * hidden, mask), c);
-    o = sigmoid_16(o);
-    _mm512_mask_storeu_ps(pass->state + at, mask, c);
-    _mm512_mask_storeu_ps(pass->output + time * pass->pixels * hidden + at, mask, times(o, tanh_16(c)));
-    if (pass->gates) {
-        float *gates = pass->gates + (time * pass->pixels + pixel) * GATES * hidden + channel;
-        _mm512_mask_storeu_ps(gates, mask, i);
-        _mm512_mask_storeu_ps(gates + hidden, mask, f);
-        _mm512_mask_storeu_ps(gates + 2 * hidden, mask, g);
-        _mm512_mask_storeu_ps(gates + 3 * hidden, mask, o);
+    run_step(&few, parameters, count);
+    for (long row = 0; row < rows; row++) {
+        if (places[row] < 0)
+            continue;
+        long at = places[row] * hidden + channel, all = time * pass->pixels;
+        _mm512_mask_storeu_ps(pass->state + at, mask, _mm512_loadu_ps(few.c + from));
+        _mm512_mask_storeu_ps(pass->output + all * hidden + at, mask, _mm512_loadu_ps(few.h + from));
+        float *gates = pass->gates ? pass->gates + (all + places[row]) * GATES * hidden + channel : NULL;
+        for (long gate = 0; gates && gate < GATES; gate++)
+            _mm512_mask_storeu_ps(gates + gate * hidden, mask, _mm512_loadu_ps(few.gates[gate] + from));
+        from += width;
     }
 }
 
@@ -130,7 +173,8 @@ static void forward_share(void *data, long thread, long threads) {
     Pass *pass = data;
     Course course = pass->course;
     Term terms[TERMS] = {pass->terms[0], pass->terms[1]};
-    _Alignas(LINE) float results[PAIR * WIDE] = {0};
+    _Alignas(LINE) float results[PAIR * WIDE + TILE] = {0};
+    Parameters parameters;
     long planes = terms[0].grid.shape.size[0], channels = terms[0].grid.shape.channels;
     long line, end, last = first_of(pass, thread + 1, threads) * planes;
     settle(&course, terms, TERMS, pass->workspace, thread);
@@ -143,7 +187,8 @@ static void forward_share(void *data, long thread, long threads) {
         for (line = first_of(pass, thread, threads) * planes; line < last; line = end) {
             end = least(last, line + course.lines);
             long tiles = take_lines(&course, terms, count, x, line, end);
-            for (long channel = 0; channel < pass->hidden; channel += TILE)
+            for (long channel = 0; channel < pass->hidden; channel += TILE) {
+                take_parameters(pass, channel, &parameters);
                 for (long k = 0; k < tiles; k += 2) {
                     long tile = channel / TILE * GATES, wide = tiles_of(least(TILE, pass->hidden - channel) * GATES);
                     long rows = convolve(&course, k, tiles, terms, count, tile, wide > 1, results, WIDE);
@@ -151,12 +196,10 @@ static void forward_share(void *data, long thread, long threads) {
                         convolve(&course, k, tiles, terms, count, tile + 2, wide > 3, results + PAIR, WIDE);
                     if (are_odd(results, rows * WIDE))
                         pass->odd = 1;
-                    for (long row = 0; row < rows; row++) {
-                        long pixel = course.places[k * TILE + row];
-                        if (pixel >= 0)
-                            step_forward(pass, results + row * WIDE, pixel, channel, time, from_zero);
-                    }
+                    step_forward(
+                        pass, results, course.places + k * TILE, rows, &parameters, channel, time, from_zero);
                 }
+            }
         }
     }
     _tile_release();
