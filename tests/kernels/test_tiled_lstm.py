@@ -102,10 +102,19 @@ def test_numbers_are_those_of_the_reference(form, axes, with_state, passes):
 
 @pytest.mark.parametrize("sizes", [(1, 1), (3, 16), (16, 3), (40, 33)])
 @pytest.mark.parametrize("batch", [2, 5, 9])
-def test_any_number_of_channels_and_sequences(sizes, batch):
+def test_any_number_of_channels_and_sequences(sizes, batch, passes):
     channels, hidden = sizes
     layer, x = build(2, channels, hidden), frames(2, 3, batch, channels)
     assert_same(everything(layer, x), expected(layer, x))
+    assert passes["given up"] == 0
+
+
+@pytest.mark.parametrize("form", ["plain", "another kernel for the state", "dilation"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_few_channels_whose_kernel_fits_one_tile(axes, form, passes):
+    layer, x = build(axes, 1, 2, **FORMS[form]), frames(axes, channels=1)
+    assert_same(everything(layer, x), expected(layer, x))
+    assert passes == {"run": 1, "given up": 0}
 
 
 def test_frames_of_more_than_one_share_at_a_time(passes):

@@ -39,6 +39,9 @@ CASES = [
     (2, 18, 5, (4, 5, 6), (3, 2, 3), (1, 2, 1)),
     (1, 17, 20, (3, 7, 33), (3, 3, 5), (2, 1, 1)),
     (2, 16, 4, (5, 1, 3), (1, 1, 1), (1, 1, 1)),
+    (3, 1, 40, (7, 35), (5, 5), (1, 1)),
+    (3, 2, 7, (7, 16), (2, 3), (3, 2)),
+    (2, 1, 9, (4, 5, 6), (3, 2, 3), (1, 2, 1)),
 ]
 # Of float32 itself, with room: the sums here have up to 3,000 terms.
 CLOSE = 1e-6
@@ -89,6 +92,8 @@ def test_numbers_are_those_of_float64(case):
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
     bound = projected(projection, weight, 1, case[3], bias)
     assert isinstance(bound, _convolution._TiledConvolution)
+    assert bound.tiles(x, bias) is not None
+    assert bound.turned(grad, None) is not None
     found = bound(x)
     assert found.is_contiguous(memory_format=LAYOUTS[len(case[3])])
     assert distance(found, y) < CLOSE
