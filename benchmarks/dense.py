@@ -5,6 +5,7 @@ Shape letters: T time, N batch, C input channels, H hidden channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from .timing import Action, Times, interleave, timed
 
 SIZES = {"small": (20, 8, 16, 32), "large": (50, 32, 128, 256)}
 LAYERS = {"LSTM": (nn.LSTM, torch.nn.LSTM), "GRU": (nn.GRU, torch.nn.GRU)}
-MORE_ROUNDS = 5
+MORE_ROUNDS = 2
+CALLS = 10  # timed together: one call of a small layer is shorter than what waking threads and filling caches takes
 
 
 class Dense(NamedTuple):
@@ -46,10 +48,15 @@ def dense(name: str, size: str, settings: Settings) -> Dense:
             raise DisagreementError(f"the gradients of {name} differ from those of torch.nn")
     times = []
     for function in (_step, _forward):
-        actions = {m: Action(timed(partial(function, m, x), settings.device)) for m in (ours, theirs)}
-        found = interleave(actions, MORE_ROUNDS * settings.rounds, settings.seconds / 2)
-        times += [found[ours], found[theirs]]
+        actions = {m: Action(timed(partial(_several, function, m, x), settings.device)) for m in (ours, theirs)}
+        found = interleave(actions, MORE_ROUNDS * settings.rounds, settings.seconds * 2)
+        times += [Times(tuple(seconds / CALLS for seconds in found[m].seconds)) for m in (ours, theirs)]
     return Dense(name, size, SIZES[size], *times)
+
+
+def _several(function: Callable[[Any, torch.Tensor], object], layer: Any, x: torch.Tensor) -> None:
+    for _ in range(CALLS):
+        function(layer, x)
 
 
 def _step(layer: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -357,15 +357,17 @@ static inline long list_tiles(const Grid *grid, const Course *course, Segment se
         return count;
     }
     long end = (planes - 1) * grid->plane + (size[1] - 1) * grid->row + size[2], slots = grid->plane / grid->row;
-    long x = 0, slot = 0;
+    long x = 0, row = 0;
     for (long pixel = 0; pixel < end; pixel += TILE, count++) {
         starts[count] = segment.pixel + pixel;
         for (long k = 0; k < TILE; k++) {
-            long row = slot % slots, inside = pixel + k < end && x < size[2] && row < size[1];
-            places[count * TILE + k] =
-                inside ? (int32_t)(output + (slot / slots * size[1] + row) * size[2] + x) : -1;
-            if (++x == grid->row)
-                x = 0, slot++;
+            int inside = pixel + k < end && x < size[2] && row < size[1];
+            places[count * TILE + k] = inside ? (int32_t)output : -1;
+            output += inside;
+            if (++x == grid->row) {
+                x = 0;
+                row = row + 1 == slots ? 0 : row + 1;
+            }
         }
     }
     return count;
