@@ -108,15 +108,15 @@ FAULTS = [
     Fault(
         "tiles: bias of the first gate for all",
         LSTM_TILES,
-        "o = _mm512_add_ps(o, load(bias + 3 * hidden, mask));",
-        "o = _mm512_add_ps(o, load(bias, mask));",
+        "repeat(pass->bias ? pass->bias + k * hidden + channel : NULL,",
+        "repeat(pass->bias ? pass->bias + channel : NULL,",
         TILED,
     ),
     Fault(
         "tiles: o's peephole is that of i",
         LSTM_TILES,
-        "o = plus_times(o, load(peephole + 2 * hidden, mask), c);",
-        "o = plus_times(o, load(peephole, mask), c);",
+        "_mm512_load_ps(parameters->peephole[2] + k)",
+        "_mm512_load_ps(parameters->peephole[0] + k)",
         TILED,
     ),
     Fault(

@@ -67,7 +67,7 @@ static void run_share(void *data) {
 
 /* Runs `share` on as many threads. `openmp` holds GOMP_parallel, omp_get_thread_num and omp_get_num_threads, or is
    NULL. */
-static void in_parallel(Share *share, void *job, long threads, void *const *openmp) {
+static inline void in_parallel(Share *share, void *job, long threads, void *const *openmp) {
     if (threads < 2 || !openmp) {
         share(job, 0, 1);
         return;

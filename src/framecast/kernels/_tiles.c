@@ -1,6 +1,6 @@
 /* Convolutions by tiles; see _tiles.h. */
 
-#include "_tiles.h"
+#include "_tiles_lines.h"
 
 #ifndef TILES
 

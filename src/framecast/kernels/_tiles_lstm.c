@@ -6,7 +6,7 @@
 
    Frames of all steps lie behind one another, M pixels in each step; gates (T * M, 4 * H), states (M, H). */
 
-#include "_tiles.h"
+#include "_tiles_lines.h"
 
 #ifdef TILES
 
