@@ -46,6 +46,7 @@ def check_lstm():
     ("variable", "value", "reason"),
     [
         ("FRAMECAST_NATIVE", "0", "switched off by FRAMECAST_NATIVE=0"),
+        ("FRAMECAST_NATIVE", "Off", "switched off by FRAMECAST_NATIVE=Off"),
         ("CC", "/nonexistent/cc --fast", "no C compiler found (`CC` is '/nonexistent/cc --fast')"),
         ("CC", "false", "compilation failed: "),
         ("CC", "true", "compilation failed: "),

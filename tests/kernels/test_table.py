@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from framecast import kernels, nn
-from framecast.kernels import _compiled
+from framecast.kernels import _compiled, _table
 from framecast.kernels._table import KERNELS
 
 
@@ -56,17 +56,36 @@ def test_the_environment_asks_for_a_kernel(monkeypatch):
     assert chosen(layer, frames()) == ["sequence"]
 
 
-def test_an_explanation_says_what_is_compiled(monkeypatch):
-    layer, libraries = nn.ConvGRU2d(2, 3), []
-    for found in (_compiled.Library(None, None, True), _compiled.Library(None, None, False), "no C compiler found"):
-        explanation = kernels.explain(layer, frames())
-        with monkeypatch.context() as patch:
-            patch.setattr(_compiled, "library", lambda found=found: found)
-            libraries.append(str(explanation).splitlines()[2])
-    assert libraries == [
-        "  on a CPU: steps in C, float32 convolutions by the matrix unit (AMX)",
-        "  on a CPU: steps in C",
-        "  on a CPU: steps in plain PyTorch (no C compiler found)",
+CONVOLUTIONS = ", convolutions by the matrix unit (AMX)"
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype", "found", "details"),
+    [
+        (nn.ConvGRU2d(2, 3), torch.float32, True, "steps in C" + CONVOLUTIONS),
+        (nn.ConvGRU2d(2, 3), torch.float32, False, "steps in C"),
+        (nn.ConvGRU2d(2, 3), torch.float32, None, "steps in plain PyTorch (no C compiler found)"),
+        (nn.ConvGRU2d(2, 3).bfloat16(), torch.bfloat16, True, "steps in C"),
+        (nn.ConvGRU2d(2, 3).double(), torch.float64, True, "steps in plain PyTorch"),
+        (nn.ConvLSTM2d(2, 4, groups=2), torch.float32, True, "steps in C"),
+        (nn.ConvRNN2d(2, 3), torch.float32, True, "steps in plain PyTorch" + CONVOLUTIONS),
+    ],
+    ids=str,
+)
+def test_an_explanation_says_how_a_pass_is_run(layer, dtype, found, details, monkeypatch):
+    library = "no C compiler found" if found is None else _compiled.Library(None, None, found)
+    explanation = kernels.explain(layer, frames(dtype=dtype))
+    monkeypatch.setattr(_compiled, "library", lambda: library)
+    call = _table.Call(
+        layer._specs[0], layer._weights(layer._specs[0], "_l0"), None, [1], (torch.zeros(1, dtype=dtype),)
+    )
+    assert _table._details(call) == details
+    assert len(explanation.choices[0].details) > 5
+
+
+def test_an_explanation_of_torchs_operator_names_no_kernel():
+    assert str(kernels.explain(nn.LSTM(4, 8), torch.randn(3, 2, 4))).splitlines()[1:] == [
+        "torch: runs 1 pass (the fused operator of torch.nn)"
     ]
 
 
@@ -132,7 +151,7 @@ def test_an_explanation_reads_well():
     lines = text.splitlines()
     assert lines[0] == "asked for: auto"
     assert lines[1].startswith("sequence: runs 2 passes")
-    assert lines[2].startswith("  on a CPU: ")
+    assert lines[2].startswith("  steps in ")
     assert lines[3].startswith("  triton: ")
     assert "plain PyTorch" in lines[4]
 

@@ -190,6 +190,14 @@ def test_frames_too_large_for_the_workspace_go_to_pytorch(monkeypatch):
     assert distance(bound.weight_gradient(x, grad), to_weight) < CLOSE
 
 
+@pytest.mark.parametrize(("shape", "strides"), [((2, 1, 5, 6), (30, 1, 6, 1)), ((2, 1, 3, 5, 6), (90, 1, 30, 6, 1))])
+def test_one_channel_is_said_to_be_last(shape, strides):
+    """Else PyTorch takes it for first, and copies gradients of many channels to that order."""
+    x = torch.randn(shape)
+    assert _convolution.channels_last(x).stride() == strides
+    assert torch.equal(_convolution.channels_last(x), x)
+
+
 def test_a_default_device_has_no_say():
     projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
     bound = projected(projection, weight, 1, (6, 6), bias)

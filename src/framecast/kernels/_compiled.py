@@ -72,14 +72,6 @@ def why_not() -> str | None:
     return found if isinstance(found, str) else None
 
 
-def summary() -> str:
-    """What is compiled, in a few words."""
-    found = library()
-    if isinstance(found, str):
-        return f"steps in plain PyTorch ({found})"
-    return "steps in C" + ", float32 convolutions by the matrix unit (AMX)" * found.tiles
-
-
 def threads() -> int:
     """How many threads a compiled function may use."""
     return 1 if _is_forked else torch.get_num_threads()
@@ -97,16 +89,20 @@ def library() -> Library | str:
 
 
 def _load() -> Library:
-    if os.environ.get("FRAMECAST_NATIVE") == "0":
-        raise _Unavailable("switched off by FRAMECAST_NATIVE=0")
+    if _is_off("FRAMECAST_NATIVE"):
+        raise _Unavailable(f"switched off by FRAMECAST_NATIVE={os.environ['FRAMECAST_NATIVE']}")
     if sys.platform != "linux":
         raise _Unavailable(f"compiled on Linux only, not on {sys.platform}")
     functions = _open(_command())
     _declare(functions, _FUNCTIONS)
-    tiles = os.environ.get("FRAMECAST_TILES") != "0" and functions.framecast_tiles() == 1
+    tiles = not _is_off("FRAMECAST_TILES") and functions.framecast_tiles() == 1
     if tiles:
         _declare(functions, _TILES)
     return Library(functions, _openmp(), tiles)
+
+
+def _is_off(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("0", "off", "no", "false")
 
 
 def _declare(functions: ctypes.CDLL, signatures: dict[str, tuple[Any, list[Any]]]) -> None:

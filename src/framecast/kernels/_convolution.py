@@ -55,7 +55,9 @@ def projected(
 
 def channels_last(x: Tensor) -> Tensor:
     """``x (N, C, *S)`` with the channels side by side in memory."""
-    return x.contiguous(memory_format=LAYOUTS.get(x.dim() - 2, torch.contiguous_format))
+    found = x.contiguous(memory_format=LAYOUTS.get(x.dim() - 2, torch.contiguous_format))
+    # One channel has either layout; strides that say so keep PyTorch from copying all that it meets to the other.
+    return found.squeeze(1).unsqueeze(-1).movedim(-1, 1) if x.dim() > 3 and x.shape[1] == 1 else found
 
 
 class _Dense:

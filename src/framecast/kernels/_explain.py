@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from . import _compiled
 from ._table import KERNELS, Choice, recording, wanted
 
 
@@ -29,8 +28,10 @@ class Explanation:
         for choice in dict.fromkeys(self.choices):
             count = self.choices.count(choice)
             lines.append(f"{choice.kernel}: runs {count} pass{'es' * (count > 1)} ({choice.about})")
-            if choice.kernel == "sequence":
-                lines.append(f"  on a CPU: {_compiled.summary()}")
+            if choice.details:
+                lines.append(f"  {choice.details}")
+            if choice.kernel not in KERNELS:
+                continue
             for name, kernel in KERNELS.items():
                 if name != choice.kernel:
                     reason = dict(choice.refused).get(name)
@@ -52,10 +53,11 @@ def explain(layer: Callable[..., Any], input: Any, hx: Any = None) -> Explanatio
     Example:
         >>> from framecast import kernels, nn
         >>> with kernels.use("reference"):
-        ...     print(kernels.explain(nn.ConvLSTM2d(1, 2, norm="group"), torch.zeros(3, 1, 1, 8, 8)))
+        ...     layer = nn.ConvLSTM2d(1, 2, norm="group")
+        ...     print(kernels.explain(layer, torch.zeros(3, 1, 1, 8, 8)))  # doctest: +ELLIPSIS
         asked for: reference
         reference: runs 1 pass (plain PyTorch, step by step)
-          triton: the gates are normalised (`norm`)
+          triton: ...
           sequence: the gates are normalised (`norm`)
     """
     with recording() as choices, torch.no_grad():

@@ -18,9 +18,9 @@ from torch import Tensor
 from framecast import functional
 from framecast.functional import LayerSpec, State, Weights
 
-from . import _native, _triton
+from . import _compiled, _native, _triton
 from ._graphs import Graphs, Tensors
-from ._passes import PASSES
+from ._passes import PASSES, GRUPass, LSTMPass
 from ._sequence import sequence_pass
 from ._transforms import compute_type, transformed
 
@@ -194,11 +194,12 @@ KERNELS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a pass: the kernel's name, what it is, and why the others cannot take the pass."""
+    """What was chosen for a pass: the kernel's name, what it is, why the others cannot take it, and how it runs."""
 
     kernel: str
     about: str
     refused: tuple[tuple[str, str], ...]
+    details: str = ""
 
 
 _wanted: ContextVar[str | None] = ContextVar("framecast_kernel", default=None)
@@ -246,8 +247,22 @@ def choose(call: Call) -> Kernel:
     kernel = next(able, KERNELS["reference"])
     if _record.get() is not None:
         reasons = ((other.name, other.refuses(call)) for other in KERNELS.values())
-        record(kernel.name, kernel.about, tuple((name, reason) for name, reason in reasons if reason))
+        details = _details(call) if kernel.run is _run_sequence else ""
+        record(kernel.name, kernel.about, tuple((name, reason) for name, reason in reasons if reason), details)
     return kernel
+
+
+def _details(call: Call) -> str:
+    """How the sequence pass runs a call on a CPU."""
+    library = _compiled.library()
+    if call.device.type != "cpu":
+        return ""
+    if isinstance(library, str):
+        return f"steps in plain PyTorch ({library})"
+    in_c = PASSES[call.spec.rule] in (LSTMPass, GRUPass) and call.dtype in (torch.float32, torch.bfloat16)
+    details = "steps in C" if in_c else "steps in plain PyTorch"
+    convolutions = call.spec.input.axes > 0 and call.spec.recurrent.groups == 1 and call.dtype == torch.float32
+    return details + ", convolutions by the matrix unit (AMX)" * (library.tiles and convolutions)
 
 
 @contextmanager
@@ -261,11 +276,11 @@ def recording() -> Iterator[list[Choice]]:
         _record.reset(token)
 
 
-def record(kernel: str, about: str, refused: tuple[tuple[str, str], ...] = ()) -> None:
+def record(kernel: str, about: str, refused: tuple[tuple[str, str], ...] = (), details: str = "") -> None:
     """Note a choice, where someone collects them."""
     choices = _record.get()
     if choices is not None:
-        choices.append(Choice(kernel, about, refused))
+        choices.append(Choice(kernel, about, refused, details))
 
 
 def _checked(name: str, source: str) -> str:
