@@ -120,7 +120,7 @@ def test_growth_compares_eighty_steps_with_ten():
     assert (textbook.name, ours.name) == ("textbook", "ours auto")
     assert textbook.held == pytest.approx(8.0, rel=0.02)
     assert 6 < ours.held < 8.6
-    assert ours.time > 2
+    assert ours.time > 0
 
 
 def test_a_whole_run_writes_the_page_and_the_chart(tmp_path, monkeypatch, capsys):
