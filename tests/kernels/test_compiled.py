@@ -25,9 +25,9 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(_compiled, "_FLAGS", flags)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("FRAMECAST_NATIVE", raising=False)
-    _compiled.library.cache_clear()
+    _compiled.loaded.cache_clear()
     yield tmp_path / "framecast"
-    _compiled.library.cache_clear()
+    _compiled.loaded.cache_clear()
 
 
 def compiled(folder):
@@ -71,7 +71,7 @@ def test_other_systems_are_refused(fresh, monkeypatch):
 @needs_compiler
 def test_the_matrix_unit_can_be_switched_off(fresh, monkeypatch):
     monkeypatch.setenv("FRAMECAST_TILES", "0")
-    assert not _compiled.library().tiles
+    assert not _compiled.loaded().tiles
     check_lstm()
 
 
@@ -81,7 +81,7 @@ def test_the_library_is_kept_in_a_folder_closed_to_others(fresh, monkeypatch):
     assert _compiled.why_not() is None
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
     check_lstm()
-    _compiled.library.cache_clear()
+    _compiled.loaded.cache_clear()
     monkeypatch.setattr(_compiled, "_compile", None)
     assert _compiled.why_not() is None
 
@@ -94,7 +94,7 @@ def test_a_damaged_library_is_compiled_anew(fresh, damage):
     sound = library.read_bytes()
     library.unlink()
     library.write_bytes(damage(sound))
-    _compiled.library.cache_clear()
+    _compiled.loaded.cache_clear()
     assert _compiled.why_not() is None
     assert len(compiled(fresh).read_bytes()) == len(sound)
     check_lstm()

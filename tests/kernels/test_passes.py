@@ -44,7 +44,7 @@ def steps(request, monkeypatch):
     """By the matrix unit where there is one, with pointwise steps in C where there is a compiler, in plain PyTorch."""
     if request.param != "plain" and _compiled.why_not():
         pytest.skip(_compiled.why_not())
-    if request.param == "tiles" and not _compiled.library().tiles:
+    if request.param == "tiles" and not _compiled.loaded().tiles:
         pytest.skip("no matrix unit for bfloat16 (AMX)")
     if request.param != "tiles":
         monkeypatch.setattr(_tiles.Tiles, "take", lambda *_: False)

@@ -75,7 +75,7 @@ CONVOLUTIONS = ", convolutions by the matrix unit (AMX)"
 def test_an_explanation_says_how_a_pass_is_run(layer, dtype, found, details, monkeypatch):
     library = "no C compiler found" if found is None else _compiled.Library(None, None, found)
     explanation = kernels.explain(layer, frames(dtype=dtype))
-    monkeypatch.setattr(_compiled, "library", lambda: library)
+    monkeypatch.setattr(_compiled, "loaded", lambda: library)
     call = _table.Call(
         layer._specs[0], layer._weights(layer._specs[0], "_l0"), None, [1], (torch.zeros(1, dtype=dtype),)
     )

@@ -14,7 +14,7 @@ from framecast.kernels import _compiled, _sequence, _tiled_lstm
 
 
 def has_tiles():
-    library = _compiled.library()
+    library = _compiled.loaded()
     return not isinstance(library, str) and library.tiles
 
 

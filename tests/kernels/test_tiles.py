@@ -18,7 +18,7 @@ from framecast.kernels._tiles import LAYOUTS
 
 
 def has_tiles():
-    library = _compiled.library()
+    library = _compiled.loaded()
     return not isinstance(library, str) and library.tiles
 
 
@@ -220,7 +220,7 @@ def test_a_default_device_has_no_say():
 )
 def test_other_convolutions_are_left_to_pytorch(change, takes, monkeypatch):
     if "native" in change:
-        monkeypatch.setattr(_compiled, "library", lambda: "switched off")
+        monkeypatch.setattr(_compiled, "loaded", lambda: "switched off")
     projection = Projection(2, (3, 3), (1, 1), (1, 1), groups=change.get("groups", 1))
     weight = torch.randn(8, 4 // projection.groups, 3, 3, dtype=change.get("dtype"))
     bound = projected(projection, weight, 4, (6, 6))

@@ -14,7 +14,8 @@ from framecast.nn._fused import FusedOperator
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["torch's own", "guarded"])
 def guarded(request, monkeypatch):
-    """Whether second derivatives go through the reference, as they do on a GPU."""
+    """Whether second derivatives go through the reference, as they do on a GPU; torch's operators run under "auto"."""
+    monkeypatch.setenv("FRAMECAST_KERNEL", "auto")
     if request.param:
         monkeypatch.setattr(FusedOperator, "_is_guarded", lambda operator, input: True)
     return request.param

@@ -1,7 +1,7 @@
 """The C sources of this package, compiled into one library and loaded.
 
 The library is compiled at first use where there is a C compiler, for the very processor, and kept in a folder of the
-user's. Nothing here raises for want of it: :func:`library` says why there is none, and callers do without.
+user's. Nothing here raises for want of it: :func:`loaded` says why there is none, and callers do without.
 
 The environment has a say: ``CC`` names the compiler, ``FRAMECAST_NATIVE=0`` switches all of it off,
 ``FRAMECAST_TILES=0`` the convolutions by the matrix unit, and ``XDG_CACHE_HOME`` says where the library is kept
@@ -68,7 +68,7 @@ class Library(NamedTuple):
 
 def why_not() -> str | None:
     """Why there is no compiled library, or None if there is one; the first call compiles it."""
-    found = library()
+    found = loaded()
     return found if isinstance(found, str) else None
 
 
@@ -78,7 +78,7 @@ def threads() -> int:
 
 
 @functools.cache
-def library() -> Library | str:
+def loaded() -> Library | str:
     """The compiled library, or why there is none."""
     try:
         return _load()

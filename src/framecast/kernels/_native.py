@@ -40,7 +40,7 @@ _TYPES = (torch.float32, torch.bfloat16)
 
 def _run(step: str, gates: Tensor, *others: Tensor | None) -> bool:
     """Run the compiled step, if there is one and the tensors suit it."""
-    library, data = _compiled.library(), gates.dtype
+    library, data = _compiled.loaded(), gates.dtype
     if isinstance(library, str) or data not in _TYPES:
         return False
     layouts = _STEPS[step]

@@ -254,7 +254,7 @@ def choose(call: Call) -> Kernel:
 
 def _details(call: Call) -> str:
     """How the sequence pass runs a call on a CPU."""
-    library = _compiled.library()
+    library = _compiled.loaded()
     if call.device.type != "cpu":
         return ""
     if isinstance(library, str):

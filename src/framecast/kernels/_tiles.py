@@ -69,7 +69,7 @@ class Tiles:
         """Whether there is such a convolution here, with a weight of this kind."""
         if weight.dtype != torch.float32 or weight.device.type != "cpu" or projection.axes not in (2, 3):
             return False
-        library = _compiled.library()
+        library = _compiled.loaded()
         fits = projection.groups == 1 and weight.shape[2:] == projection.kernel_size
         return fits and not isinstance(library, str) and library.tiles
 
@@ -138,7 +138,7 @@ def is_frames(x: Tensor, channels: int) -> bool:
 
 def of_library() -> _compiled.Library:
     """The library, which is there."""
-    library = _compiled.library()
+    library = _compiled.loaded()
     assert not isinstance(library, str)
     return library
 
