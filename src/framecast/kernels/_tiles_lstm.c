@@ -291,13 +291,14 @@ static inline void
 take_gradient(const Pass *pass, const float *results, const int32_t *places, long rows, long channel, long step, double *all) {
     __m512 totals[GATES] = {_mm512_setzero_ps()};
     for (long row = 0; row < rows; row++, results += PAIR) {
-        float *to = step ? NULL : pass->grad_h_before + places[row] * pass->hidden + channel;
         if (places[row] < 0)
             continue;
         if (step)
             step_backward(pass, results, places[row], channel, step - 1, totals);
         else
-            _mm512_mask_storeu_ps(to, lanes(pass->hidden - channel), _mm512_load_ps(results));
+            _mm512_mask_storeu_ps(
+                pass->grad_h_before + places[row] * pass->hidden + channel, lanes(pass->hidden - channel),
+                _mm512_load_ps(results));
     }
     if (step)
         add_totals(pass, all, totals, channel);
