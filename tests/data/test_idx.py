@@ -33,20 +33,21 @@ def test_values_shape_and_native_byte_order(tmp_path, dtype, code, pack):
 CONTENT = idx_bytes(np.arange(12, dtype=np.uint8).reshape(3, 4), 0x08)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "not an IDX file: it starts with nothing"),
-        (b"\x00\x00", "not an IDX file"),
-        (b"\x89PNG\r\n", "not an IDX file: it starts with 89 50 4e 47"),
-        (b"\x00\x00\x0a" + CONTENT[3:], "not an IDX file: it starts with 00 00 0a 02"),
-        (CONTENT[:9], "truncated: it ends within its header"),
-        (CONTENT[:-1], r"truncated: 23 bytes where its header, shape \(3, 4\), asks for 24"),
-        (CONTENT + b"\x00", "trailing bytes: 25 bytes"),
-        (gzip.compress(CONTENT)[:-9], "truncated or damaged"),
-        (gzip.compress(CONTENT)[:-5] + b"xxxxx", "truncated or damaged"),
-    ],
-)
+COMPRESSED = gzip.compress(CONTENT, mtime=0)
+DAMAGED = {
+    "empty": (b"", "not an IDX file: it starts with nothing"),
+    "two bytes": (b"\x00\x00", "not an IDX file"),
+    "a PNG": (b"\x89PNG\r\n", "not an IDX file: it starts with 89 50 4e 47"),
+    "unknown type": (b"\x00\x00\x0a" + CONTENT[3:], "not an IDX file: it starts with 00 00 0a 02"),
+    "cut in the header": (CONTENT[:9], "truncated: it ends within its header"),
+    "cut in the values": (CONTENT[:-1], r"truncated: 23 bytes where its header, shape \(3, 4\), asks for 24"),
+    "too long": (CONTENT + b"\x00", "trailing bytes: 25 bytes"),
+    "cut gzip": (COMPRESSED[:-9], "truncated or damaged"),
+    "damaged gzip": (COMPRESSED[:-5] + b"xxxxx", "truncated or damaged"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED.values(), ids=DAMAGED)
 def test_damaged_files(tmp_path, content, message):
     path = tmp_path / "file"
     path.write_bytes(content)

@@ -85,8 +85,8 @@ def expected(layer, x, hx=None, **call):
 
 def assert_same(found, exact, tolerance=CLOSE):
     for ours, theirs in zip(found, exact, strict=True):
-        error = (ours.double() - theirs).norm() / theirs.norm().clamp_min(1e-3)
-        assert error < tolerance, (float(error), tuple(theirs.shape))
+        error = ((ours.double() - theirs).norm() / theirs.norm().clamp_min(1e-3)).detach()
+        assert error < tolerance, (error.item(), tuple(theirs.shape))
 
 
 @pytest.mark.parametrize("with_state", [False, True])

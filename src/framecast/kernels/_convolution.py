@@ -130,7 +130,8 @@ class _PackedConvolution(_Convolution):
     """
 
     def __init__(self, projection: Projection, weight: Tensor, size: tuple[int, ...], bias: Tensor | None) -> None:
-        super().__init__(projection, weight, size, bias)
+        # oneDNN's operator reads the bias by its address, whatever its strides.
+        super().__init__(projection, weight, size, None if bias is None else bias.contiguous())
         self.packed = self._pack(weight)
         self.turned: Tensor | None = None
 
