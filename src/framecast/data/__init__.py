@@ -1,9 +1,12 @@
 """Data sets of frame sequences, of images and pairs, reading and writing of frames, and the Lightning data modules."""
 
+from framecast.runs import Scale as Scale
+
 from ._affine import Affine as Affine
 from ._augment import Augment as Augment
 from ._clips import MovingDigitClips as MovingDigitClips
 from ._digits import load_digits as load_digits
+from ._fit_scale import fit_scale as fit_scale
 from ._frame_sequences import FrameSequences as FrameSequences
 from ._idx import download_mnist as download_mnist
 from ._idx import read_idx as read_idx
@@ -36,7 +39,6 @@ from ._reading import block_mean as block_mean
 from ._reading import read_recording as read_recording
 from ._recordings import recordings as recordings
 from ._recordings import split_recordings as split_recordings
-from ._scale import Scale as Scale
 from ._writing import fresh_folder as fresh_folder
 from ._writing import write_animation as write_animation
 from ._writing import write_recording as write_recording

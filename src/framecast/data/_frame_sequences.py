@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from framecast.runs import Scale
+
 from ._checks import check_positive, height_and_width, list_index
+from ._fit_scale import fit_scale
 from ._reading import Recording, read_recording
-from ._scale import Scale
 
 
 class FrameSequences(Dataset[dict[str, Tensor]]):
@@ -34,7 +36,7 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         stride: Frames from one window's start to the next.
         scale: The scale, or how to fit one to these recordings: `"min-max"` or `"percentiles"`. An empty `dtype`
             is filled in.
-        percentiles: For `scale="percentiles"`, see :meth:`Scale.fit`.
+        percentiles: For `scale="percentiles"`, see :func:`fit_scale`.
         unit: Name of the values' unit, if a scale is fitted.
         reduce: Block mean by this factor, before everything else, see :func:`block_mean`.
         crop: Size of the part in the middle to keep: a number, or (H, W). Default: all.
@@ -90,7 +92,7 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         self.kind = _kind(first)
         self._ends = list(accumulate(self._count_windows(self._read(path), first) for path in self.recordings))
         if not isinstance(scale, Scale):
-            scale = Scale.fit(map(self._read, self.recordings), scale, percentiles, unit)
+            scale = fit_scale(map(self._read, self.recordings), scale, percentiles, unit)
         self.scale = replace(scale, dtype=scale.dtype or first.dtype.name)
 
     def __len__(self) -> int:

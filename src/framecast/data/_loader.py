@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ._scale import Scale
+from framecast.runs import Scale, Split
 
 _ENDLESS = 2**31
 Sample = dict[str, torch.Tensor]
@@ -146,6 +146,16 @@ class FramesDataModule(pl.LightningDataModule):
 
     def use_scale(self, scale: Scale) -> None:
         """Take a checkpoint's scale, where a data set would fit one of its own."""
+
+    def split(self) -> Split | None:
+        """Return which files are training, validation and test; None where no folder of a user's is read.
+
+        Call only after :meth:`setup`.
+        """
+        return None
+
+    def use_split(self, split: Split) -> None:
+        """Take the split that a run recorded, where :meth:`setup` would make one."""
 
     def describe(self, split: str) -> dict[str, Any]:
         """What a score's protocol says of the data: ``data`` in words, ``input_frames``, ``horizon``, ..."""

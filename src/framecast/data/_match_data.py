@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from framecast.runs import Scale
+
 from ._affine import Affine
 from ._batches import Batch, Batches, as_it_is, labels_of
 from ._classes import Classes, ClassSampler
 from ._loader import FramesDataModule, Sample
 from ._pairs import Pairs
-from ._scale import Scale
 
 _ENDLESS = 2**40  # random pairs, so that none comes twice
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from framecast.runs import Scale
+
 from ._augment import Augment
 from ._checks import height_and_width
 from ._digits import load_digits
@@ -11,7 +13,6 @@ from ._idx import download_mnist
 from ._loader import FramesDataModule
 from ._moving_mnist import MovingMNIST, MovingMNISTTest, speed_range
 from ._recordings import split_recordings
-from ._scale import Scale
 
 _ENDLESS = 2**40  # training sequences, so that none comes twice
 

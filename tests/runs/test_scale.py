@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from framecast.data import Recording, Scale
+from framecast.runs import Scale
 
 finite = st.floats(-1e6, 1e6)
 
@@ -31,32 +31,18 @@ def test_type_stays():
     assert scale.from_unit(torch.zeros(2)).dtype == torch.float32
 
 
-def recording(*values, dtype="float32"):
-    return Recording(np.array(values, np.float32).reshape(-1, 1, 1, 1), np.dtype(dtype), "name")
-
-
-def test_fit_leaves_nan_out():
-    recordings = [recording(3, np.nan, 5, dtype="uint16"), recording(-2, 4, dtype="uint16")]
-    scale = Scale.fit(iter(recordings), unit="mm/h")
-    assert scale == Scale(-2.0, 5.0, "mm/h", "uint16")
-    assert Scale.fit(recordings, "percentiles", (25, 75)) == Scale(1.75, 4.25, "", "uint16")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([recording(3, 3, np.nan)],), r"min-max of the training part are both 3\.0: give `scale`"),
-        (([],), "no recordings"),
-        (([recording(1, 2)], "max"), r"`scale` \(='max'\) must be min-max, percentiles or two numbers"),
-        (([recording(1, 2)], "percentiles", (60, 40)), r"`percentiles` \(=\(60, 40\)\)"),
-    ],
-)
-def test_fit_errors(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Scale.fit(*arguments)
-
-
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (0.0, float("inf")), (float("nan"), 1.0)])
 def test_ends_must_be_in_order(low, high):
     with pytest.raises(ValueError, match=r"`low` \(=.*\) must be below `high`"):
         Scale(low, high)
+
+
+def test_words_name_the_unit():
+    assert Scale(0.0, 60.0, "dBZ").words == "dBZ"
+    assert Scale().words == "unit scale"
+    assert Scale(0.0, 2.0).words == "data’s own units"
+
+
+def test_missing_fields_take_their_defaults():
+    assert Scale.from_dict({}) == Scale(0.0, 1.0, "", "")
+    assert Scale.from_dict({"low": -1, "high": 3, "unit": None}) == Scale(-1.0, 3.0)
