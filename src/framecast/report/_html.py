@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ._forecast_page import forecast_page
-from ._run import read_run, read_task
+from .forecast._page import forecast_page
+from .forecast._run import read_run, read_task
 
 
 def write_report(run: Path, *, test: str | None = None, output: Path | None = None) -> Path:
@@ -43,8 +43,8 @@ def _forecast(run: Path, test: str | None) -> str:
 
 
 def _match(run: Path, test: str | None) -> str:
-    from ._match_page import match_page  # its metrics load PyTorch, which takes seconds and forecasts do not need
-    from ._match_run import read_match_run
+    from .match._page import match_page  # its metrics load PyTorch, which takes seconds and forecasts do not need
+    from .match._run import read_match_run
 
     return match_page(read_match_run(run, test))
 

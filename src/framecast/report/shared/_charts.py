@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from ..forecast._run import Series
 from ._frames import data_uri
-from ._run import Series
 from ._words import Scores, baselines, forecast_name, number, score_name, short
 
 INK, QUIET, GRID = "#1c2330", "#5c6473", "#e3e6eb"

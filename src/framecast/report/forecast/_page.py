@@ -5,13 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from ._animation import animate
-from ._charts import lead_time_chart, svg_uri
-from ._frames import ERROR_COLOURS, NO_DATA, colour_stops, error_limit, frame_colours, is_photograph, picture_uri
-from ._page import render_page
-from ._run import Examples, Run
-from ._strip import choose, shown_times, strip_pictures
-from ._words import (
+from ..shared._charts import lead_time_chart, svg_uri
+from ..shared._frames import (
+    ERROR_COLOURS,
+    NO_DATA,
+    colour_stops,
+    error_limit,
+    frame_colours,
+    is_photograph,
+    picture_uri,
+)
+from ..shared._page import render_page
+from ..shared._words import (
     SCORE_NAMES,
     Scores,
     baselines,
@@ -24,6 +29,9 @@ from ._words import (
     score_name,
     short,
 )
+from ._animation import animate
+from ._run import Examples, Run
+from ._strip import choose, shown_times, strip_pictures
 
 _COLUMNS = 10
 _PICTURE = 176
@@ -40,7 +48,7 @@ def forecast_page(run: Run) -> str:
         "by_lead_time": _lead_time_tables(run.scores),
         "protocol": protocol_rows(run),
     }
-    return render_page("forecast.html.j2", run, content)
+    return render_page("forecast/page.html.j2", run, content)
 
 
 def _examples(run: Run, examples: Examples) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ._match_run import MatchRun
-from ._words import checkpoint_words, count, number
+from ..shared._words import checkpoint_words, count, number
+from ._run import MatchRun
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..shared._charts import INK, QUIET
+from ..shared._frames import ERROR_COLOURS, error_limit, error_picture, frame_picture
+from ..shared._words import short
 from ._animation import time_label
-from ._charts import INK, QUIET
-from ._frames import ERROR_COLOURS, error_limit, error_picture, frame_picture
 from ._run import Examples, Scale, read_examples, read_scale
-from ._words import short
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..forecast._run import RunFolder
 from ._charts import learning_curve, svg_uri
-from ._run import RunFolder
 from ._words import number
 
 _PACKAGES = ("framecast", "torch", "lightning", "torchmetrics", "numpy", "matplotlib", "pillow")
@@ -21,7 +21,7 @@ def render_page(template: str, run: RunFolder, content: dict[str, Any]) -> str:
     """Return a page as HTML: the run's own part from the template, the rest as on every page.
 
     Args:
-        template: name of a template that extends `page.html.j2`.
+        template: name of a template that extends `shared/page.html.j2`.
         run: what was read of the run.
         content: what the template shows, by name; `"headline"` is the result in a sentence, and `"moving"` says
             whether the page holds an animation that can be stopped.

@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from framecast.report._run import Examples, Scale, read_examples, read_run
+from framecast.report.forecast._run import Examples, Scale, read_examples, read_run
 
 
 def append_version(run, version, steps, loss):

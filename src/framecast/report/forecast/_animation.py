@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont, features
 
-from ._frames import data_uri, error_picture, frame_picture, is_photograph, picture_uri
+from ..shared._frames import data_uri, error_picture, frame_picture, is_photograph, picture_uri
 from ._run import Examples, Scale
 
 _MOST_BYTES = 1_500_000

@@ -13,10 +13,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from ._charts import INK, QUIET
-from ._match_run import Embedding
-from ._palette import Palette
-from ._projection import Projection, view
+from ..shared._charts import INK, QUIET
+from ..shared._palette import Palette
+from ._principal_axes import Projection, view
+from ._run import Embedding
 
 _WIDTH, _HEIGHT = 9.6, 6.6
 _LEFT, _BOTTOM, _EDGE = 0.3, 0.3, 0.06

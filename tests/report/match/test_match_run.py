@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from framecast.report import write_report
-from framecast.report._match_run import MatchPairs, read_match, read_match_run, read_movement
-from framecast.report._run import read_task
+from framecast.report.forecast._run import read_task
+from framecast.report.match._run import MatchPairs, read_match, read_match_run, read_movement
 
 
 def damage(path, **changes):

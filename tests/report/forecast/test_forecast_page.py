@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from framecast.report import write_report
-from framecast.report._run import Run
-from framecast.report._words import SCORE_NAMES, headline, number
+from framecast.report.forecast._run import Run
+from framecast.report.shared._words import SCORE_NAMES, headline, number
 
 VOID = {"meta", "img", "source", "br", "col", "link"}
 

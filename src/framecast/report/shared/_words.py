@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ._run import Run
+from ..forecast._run import Run
 
 Scores = dict[str, dict[str, dict[str, Any]]]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._run import RunFolder, finite, read_config, read_json, read_logs, test_folder
+from ..forecast._run import RunFolder, finite, read_config, read_json, read_logs, test_folder
 
 Scores = dict[str, float | None]
 MOVEMENT = "embedding_epochs.npz"

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image, ImageSequence
 from sklearn.decomposition import PCA
 
-from framecast.report import _movement
-from framecast.report._embedding import apart, embedding_figure, embedding_picture
-from framecast.report._match_charts import distance_chart, roc_chart, validation_chart
-from framecast.report._match_run import Embedding, MatchPairs, Movement
-from framecast.report._mistakes import hardest_pairs
-from framecast.report._movement import animate_movement
-from framecast.report._palette import COLOURS, OTHERS, class_palette
-from framecast.report._projection import fit_projection, view
+from framecast.report.match import _movement
+from framecast.report.match._charts import distance_chart, roc_chart, validation_chart
+from framecast.report.match._embedding import apart, embedding_figure, embedding_picture
+from framecast.report.match._mistakes import hardest_pairs
+from framecast.report.match._movement import animate_movement
+from framecast.report.match._principal_axes import fit_projection, view
+from framecast.report.match._run import Embedding, MatchPairs, Movement
+from framecast.report.shared._palette import COLOURS, OTHERS, class_palette
 
 # What a reader of each kind of colour vision sees, in linear light (Machado, Oliveira and Fernandes 2009, severity 1).
 SIGHT = {

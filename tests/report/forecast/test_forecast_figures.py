@@ -7,10 +7,17 @@ import pytest
 from PIL import Image, ImageSequence, features
 
 from framecast.report import Examples, Scale, read_examples, save_strip, strip_figure
-from framecast.report._animation import animate
-from framecast.report._charts import _envelope, lead_time_chart, learning_curve, smoothed, spread, svg_uri
-from framecast.report._frames import NO_DATA, error_limit, error_picture, frame_colours, frame_picture, picture_uri
-from framecast.report._strip import choose, shown_times
+from framecast.report.forecast._animation import animate
+from framecast.report.forecast._strip import choose, shown_times
+from framecast.report.shared._charts import _envelope, lead_time_chart, learning_curve, smoothed, spread, svg_uri
+from framecast.report.shared._frames import (
+    NO_DATA,
+    error_limit,
+    error_picture,
+    frame_colours,
+    frame_picture,
+    picture_uri,
+)
 
 GREY = Scale(0.0, 255.0, "grey level")
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from framecast.metrics import roc, verification
 
-from ._charts import FONT, INK, QUIET, label_ends, plain_axes
-from ._match_run import MatchPairs
-from ._match_words import percent
-from ._run import Series
-from ._words import number, short
+from ..forecast._run import Series
+from ..shared._charts import FONT, INK, QUIET, label_ends, plain_axes
+from ..shared._words import number, short
+from ._run import MatchPairs
+from ._words import percent
 
 _SAME, _DIFFERENT = "#0072b2", "#d55e00"
 _BINS = 60

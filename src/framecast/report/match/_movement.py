@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw
 
-from ._animation import font
+from ..forecast._animation import font
+from ..shared._frames import data_uri, picture_uri
+from ..shared._palette import Palette
 from ._embedding import shortened
-from ._frames import data_uri, picture_uri
-from ._match_run import Movement
-from ._palette import Palette
-from ._projection import Projection, view
+from ._principal_axes import Projection, view
+from ._run import Movement
 
 _MOST_BYTES = 1_500_000
 _MOST_POINTS = 800

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ._charts import svg_uri
+from ..shared._charts import svg_uri
+from ..shared._frames import picture_uri
+from ..shared._page import command, render_page
+from ..shared._palette import Palette, class_palette
+from ..shared._words import number
+from ._charts import best_place, distance_chart, roc_chart, validation_chart
 from ._embedding import embedding_figure, embedding_picture
-from ._frames import picture_uri
-from ._match_charts import best_place, distance_chart, roc_chart, validation_chart
-from ._match_run import Embedding, MatchPairs, MatchRun, Movement
-from ._match_words import cards, headline, percent, protocol_rows
 from ._mistakes import hardest_pairs
 from ._movement import animate_movement
-from ._page import command, render_page
-from ._palette import Palette, class_palette
-from ._projection import Projection, fit_projection
-from ._words import number
+from ._principal_axes import Projection, fit_projection
+from ._run import Embedding, MatchPairs, MatchRun, Movement
+from ._words import cards, headline, percent, protocol_rows
 
 _HARD_PAIRS = 12
 _VALIDATION = (
@@ -44,7 +44,7 @@ def match_page(run: MatchRun) -> str:
         "validation": _validation(run),
         "commands": _commands(run),
     }
-    return render_page("match.html.j2", run, content)
+    return render_page("match/page.html.j2", run, content)
 
 
 def _embedding(embedding: Embedding, projection: Projection | None, palette: Palette | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._match_run import MatchPairs
+from ._run import MatchPairs
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ._run import Frames, Scale
+from ..forecast._run import Frames, Scale
 
 NO_DATA = (232, 233, 238)
 _HATCH = (196, 198, 208)
