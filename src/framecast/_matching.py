@@ -12,8 +12,8 @@ import numpy as np
 
 from framecast._loading import load_matcher
 from framecast._matcher import Matcher
-from framecast.data import recordings
-from framecast.data._images import IMAGE_ENDINGS, natural_key
+from framecast.data import find_recordings
+from framecast.data.recordings import IMAGE_ENDINGS, natural_key
 
 # Of which side light and dark are exchanged.
 _INVERTED = {None: (False, False), "first": (True, False), "second": (False, True), "both": (True, True)}
@@ -94,12 +94,12 @@ def embed(ckpt_path: str, input: str, output: str, invert: bool = False, device:
 
 def _is_folder(matcher: Matcher, path: Path) -> bool:
     """Whether a path holds several things to match; a folder of still images is one clip."""
-    return path.is_dir() and not (matcher.takes_clips and recordings(path) == [path])
+    return path.is_dir() and not (matcher.takes_clips and find_recordings(path) == [path])
 
 
 def _files(matcher: Matcher, folder: Path) -> list[Path]:
     """What a matcher can read in a folder."""
-    return recordings(folder) if matcher.takes_clips else _images(folder)
+    return find_recordings(folder) if matcher.takes_clips else _images(folder)
 
 
 def _images(folder: Path) -> list[Path]:

@@ -2,13 +2,10 @@
 
 from typing import Any, Literal
 
-from ._affine import Affine
 from ._checks import check_positive
-from ._clips import MovingDigitClips
-from ._digits import SPLITS
-from ._idx import download_mnist
-from ._labelled import load_digit_images
-from ._match_data import MatchData
+from ._splits import SPLITS
+from .digits import MovingDigitClips, download_mnist, load_digit_images
+from .labelled import Affine, MatchData
 
 _CLIPS = 2**20  # for training
 

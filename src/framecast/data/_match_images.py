@@ -5,15 +5,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._affine import Affine
 from ._checks import check_positive
-from ._digits import SPLITS
-from ._image_folder import Labelled, read_images, split_image_folder
-from ._labelled import LabelledImages, in_one_list
-from ._match_data import MatchData
-from ._omniglot import load_omniglot, with_rotations
-from ._pair_list import read_pair_list
-from ._pairs import Pairs
+from ._splits import SPLITS
+from .labelled import (
+    Affine,
+    Labelled,
+    LabelledImages,
+    MatchData,
+    Pairs,
+    in_one_list,
+    load_omniglot,
+    read_images,
+    read_pair_list,
+    split_image_folder,
+    with_rotations,
+)
 
 
 class OmniglotData(MatchData):

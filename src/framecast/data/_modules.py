@@ -5,14 +5,10 @@ from typing import Any, Literal
 
 from framecast.runs import Scale
 
-from ._augment import Augment
 from ._checks import height_and_width
-from ._digits import load_digits
-from ._frame_sequences import FrameSequences
-from ._idx import download_mnist
-from ._loader import FramesDataModule
-from ._moving_mnist import MovingMNIST, MovingMNISTTest, speed_range
-from ._recordings import split_recordings
+from .digits import MovingMNIST, MovingMNISTTest, download_mnist, load_digits, speed_range
+from .loading import FramesDataModule
+from .recordings import Augment, FrameSequences, split_recordings
 
 _ENDLESS = 2**40  # training sequences, so that none comes twice
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from framecast.data import LabelledImages, load_digit_images, load_digits
-from framecast.data._labelled import in_one_list
+from framecast.data.labelled._labelled_images import in_one_list
 
 rng = np.random.default_rng(0)
 IMAGES = rng.integers(256, size=(5, 2, 3, 4), dtype=np.uint8)

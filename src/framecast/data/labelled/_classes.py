@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-from ._checks import check_positive
+from .._checks import check_positive
 
 
 class Classes:

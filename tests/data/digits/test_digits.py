@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits as load_sklearn_digits
 
-from framecast.data import _digits, load_digits
+from framecast.data import load_digits
+from framecast.data.digits import _digits
 
 SPLITS = ("train", "val", "test")
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.data import MovingMNIST, MovingMNISTTest, _moving_mnist
+from framecast.data import MovingMNIST, MovingMNISTTest
+from framecast.data.digits import _moving_mnist
 
 
 def openstl_trajectory(x, y, theta, seq_length, canvas, step):

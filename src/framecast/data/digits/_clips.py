@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ._checks import check_positive, check_seed, height_and_width, list_index
-from ._digits import SPLITS, load_digits
+from .._checks import check_positive, check_seed, height_and_width, list_index
+from .._splits import SPLITS
+from ._digits import load_digits
 from ._moving_mnist import overlay, speed_range, trajectories
 
 _ORDER = 1  # keeps the order of the digits apart from the paths of the same seed

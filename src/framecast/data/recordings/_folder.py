@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ._checks import check_seed
-from ._digits import SPLITS
-from ._images import IMAGE_ENDINGS, frame_count, images, visible
+from .._checks import check_seed
+from .._splits import SPLITS
+from ._image_files import IMAGE_ENDINGS, frame_count, images, visible
 from ._reading import READERS
 
 
-def recordings(folder: str | Path) -> list[Path]:
+def find_recordings(folder: str | Path) -> list[Path]:
     """List the recordings in a folder, in natural order.
 
     A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, `.npy` or
@@ -68,11 +68,11 @@ def split_recordings(
         missing = ", ".join(f"{split}/" for split in SPLITS if split not in explicit)
         if missing:
             raise FileNotFoundError(f"{folder} holds {', '.join(explicit)} but not {missing}: all three are needed")
-        return {split: recordings(folder / split) for split in SPLITS}
+        return {split: find_recordings(folder / split) for split in SPLITS}
     check_seed(seed)
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
-    paths = recordings(folder)
+    paths = find_recordings(folder)
     if len(paths) < len(SPLITS):
         raise ValueError(
             f"{folder} holds {len(paths)} recording{'s' * (len(paths) > 1)}, but training, validation and test need "

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from framecast.data import _idx, download_mnist, read_idx
+from framecast.data import download_mnist, read_idx
+from framecast.data.digits import _idx
 
 
 def idx_bytes(values: np.ndarray, code: int) -> bytes:

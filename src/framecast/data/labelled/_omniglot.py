@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ._checks import check_positive
-from ._labelled import LabelledImages
+from .._checks import check_positive
+from ._labelled_images import LabelledImages
 
 _NAME = re.compile(r"(?:^|/)([^/]+)/([^/]+)/\d+_(\d+)\.png")  # alphabet, character, number of the character, writer
 

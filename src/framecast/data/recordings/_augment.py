@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._checks import check_seed, height_and_width
+from .._checks import check_seed, height_and_width
 
 
 class Augment:

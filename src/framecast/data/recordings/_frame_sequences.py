@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from framecast.runs import Scale
 
-from ._checks import check_positive, height_and_width, list_index
+from .._checks import check_positive, height_and_width, list_index
 from ._fit_scale import fit_scale
 from ._reading import Recording, read_recording
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ._batches import gather
-from ._checks import check_positive, check_seed, list_index
-from ._labelled import ImageTransform
-from ._pairings import pairing_of
+from .._checks import check_positive, check_seed, list_index
+from ..loading import gather
+from ._labelled_images import ImageTransform
+from ._pairing_rules import pairing_of
 
 
 class Pairs(Dataset[dict[str, Tensor]]):

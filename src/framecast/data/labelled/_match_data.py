@@ -9,11 +9,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from framecast.runs import Scale
 
+from ..loading import Batch, Batches, FramesDataModule, Sample, as_it_is, labels_of
 from ._affine import Affine
-from ._batches import Batch, Batches, as_it_is, labels_of
 from ._classes import Classes, ClassSampler
-from ._loader import FramesDataModule, Sample
-from ._pairs import Pairs
+from ._pair_dataset import Pairs
 
 _ENDLESS = 2**40  # random pairs, so that none comes twice
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._checks import check_seed
-from ._uniforms import uniforms
+from .._checks import check_seed
+from ..loading import uniforms
 
 _PURPOSE = 1  # keeps these numbers apart from others of the same seed and keys
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from framecast.data._uniforms import splitmix, uniforms
+from framecast.data.loading._uniforms import splitmix, uniforms
 
 
 def plain(state, count):

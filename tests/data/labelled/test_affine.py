@@ -4,8 +4,8 @@ import torch
 from scipy.ndimage import affine_transform
 
 from framecast.data import Affine
-from framecast.data._affine import _PURPOSE
-from framecast.data._uniforms import uniforms
+from framecast.data.labelled._affine import _PURPOSE
+from framecast.data.loading._uniforms import uniforms
 
 rng = np.random.default_rng(0)
 NONE = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "shear": 0.0}

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ._checks import check_positive, check_seed, height_and_width, list_index
-from ._digits import SPLITS, load_digits
+from .._checks import check_positive, check_seed, height_and_width, list_index
+from .._splits import SPLITS
+from ._digits import load_digits
 
 _STEP = 0.1  # of the canvas, per frame
 

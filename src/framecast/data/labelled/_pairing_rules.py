@@ -8,9 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._batches import labels_of
+from ..loading import labels_of, uniforms
 from ._classes import Classes
-from ._uniforms import uniforms
 
 _PURPOSE = 2  # keeps these numbers apart from others of the same seed and keys
 

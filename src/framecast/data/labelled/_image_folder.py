@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ._checks import check_seed, height_and_width
-from ._digits import SPLITS
-from ._images import IMAGE_ENDINGS, frame_count, image_frames, images, visible
-from ._labelled import LabelledImages
+from .._checks import check_seed, height_and_width
+from .._splits import SPLITS
+from ..recordings import IMAGE_ENDINGS, frame_count, image_frames, images, visible
+from ._labelled_images import LabelledImages
 
 _ORIENTATION = 0x0112  # EXIF's tag
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from framecast._extras import require
 
-from ._checks import check_positive
-from ._images import IMAGE_ENDINGS, Frame, folder_frames, image_frames
+from .._checks import check_positive
+from ._image_files import IMAGE_ENDINGS, Frame, folder_frames, image_frames
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, of R, G, B
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from framecast.data._classes import Classes, ClassSampler
+from framecast.data.labelled._classes import Classes, ClassSampler
 
 LABELS = np.array([7, 3, 3, 9, 7, 7, 9, 3, 7, 9, 9, 3])
 

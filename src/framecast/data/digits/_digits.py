@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ._checks import check_positive
+from .._checks import check_positive
+from .._splits import SPLITS
 from ._idx import download_mnist, read_idx
 
-SPLITS = ("train", "val", "test")
 _BUILTIN_COUNTS = (1197, 300, 300)
 _MNIST_VAL = 5000  # the last ones of the training files
 

@@ -1,0 +1,3 @@
+"""The three parts of any data."""
+
+SPLITS = ("train", "val", "test")

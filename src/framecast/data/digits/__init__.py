@@ -1,0 +1,10 @@
+"""Handwritten digits: as images, as Moving MNIST, and as clips of one moving digit."""
+
+from ._clips import MovingDigitClips as MovingDigitClips
+from ._digit_images import load_digit_images as load_digit_images
+from ._digits import load_digits as load_digits
+from ._idx import download_mnist as download_mnist
+from ._idx import read_idx as read_idx
+from ._moving_mnist import MovingMNIST as MovingMNIST
+from ._moving_mnist import MovingMNISTTest as MovingMNISTTest
+from ._moving_mnist import speed_range as speed_range

@@ -1,0 +1,19 @@
+"""Recordings of frames: files of many kinds that are read, split, cut into windows and written."""
+
+from ._augment import Augment as Augment
+from ._fit_scale import fit_scale as fit_scale
+from ._folder import find_recordings as find_recordings
+from ._folder import split_recordings as split_recordings
+from ._frame_sequences import FrameSequences as FrameSequences
+from ._image_files import IMAGE_ENDINGS as IMAGE_ENDINGS
+from ._image_files import frame_count as frame_count
+from ._image_files import image_frames as image_frames
+from ._image_files import images as images
+from ._image_files import natural_key as natural_key
+from ._image_files import visible as visible
+from ._reading import Recording as Recording
+from ._reading import block_mean as block_mean
+from ._reading import read_recording as read_recording
+from ._writing import fresh_folder as fresh_folder
+from ._writing import write_animation as write_animation
+from ._writing import write_recording as write_recording
