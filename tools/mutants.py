@@ -40,12 +40,12 @@ EQUATIONS, PARITY, LAYERS = "nn/test_equations.py", "nn/test_torch_parity.py", "
 PROPERTIES, WRONG, PROJECTION = "nn/test_properties.py", "nn/test_wrong_calls.py", "functional/test_projection.py"
 STEPS, PASS, LOOP = "functional/_steps.py", "functional/_layer.py", "functional/_loop.py"
 SPACE, BASE, LAYER = "functional/_projection.py", "nn/_base.py", "nn/_layer.py"
-PASSES, KERNEL, PLAN = "kernels/test_passes.py", "kernels/_passes.py", "kernels/_plan.py"
-CONVOLUTION, NODE, CHOICE = "kernels/_convolution.py", "kernels/_sequence.py", "kernels/_pass.py"
-POINTWISE = "kernels/_pointwise.py"
-TILES, TILED, GRID = "kernels/test_tiles.py", "kernels/test_tiled_lstm.py", "kernels/_tiles.h"
-INPUT, LSTM_TILES, LSTM_NODE = "kernels/_input.py", "kernels/_tiles_lstm.c", "kernels/_tiled_lstm.py"
-STATES, SEQUENCE, OPTIONS = "nn/_states.py", "nn/_sequence.py", "nn/_options.py"
+PASSES, KERNEL, PLAN = "kernels/test_passes.py", "kernels/sequence/_passes.py", "kernels/sequence/_plan.py"
+CONVOLUTION, NODE, CHOICE = "kernels/sequence/_convolution.py", "kernels/sequence/_node.py", "kernels/_pass.py"
+POINTWISE = "kernels/sequence/_pointwise.py"
+TILES, TILED, GRID = "kernels/test_tiles.py", "kernels/test_tiled_lstm.py", "kernels/cpu/tiles.h"
+INPUT, LSTM_TILES, LSTM_NODE = "kernels/sequence/_input.py", "kernels/cpu/lstm.c", "kernels/cpu/_lstm.py"
+STATES, SEQUENCE, OPTIONS = "nn/_states.py", "functional/_batch.py", "nn/_options.py"
 
 FAULTS = [
     # the matrix unit
@@ -86,21 +86,21 @@ FAULTS = [
     ),
     Fault(
         "tiles: the turned kernel is not turned",
-        "kernels/_tiles.py",
+        "kernels/cpu/_tiles.py",
         "taps = [-s for s in taps]",
         "taps = list(taps)",
         TILES,
     ),
     Fault(
         "tiles: gradient of the weight forgets all but the last chunk",
-        "kernels/_tiles_gradient.c",
+        "kernels/cpu/tiles_gradient.c",
         "sums[k] += results[k];",
         "sums[k] = results[k];",
         TILES,
     ),
     Fault(
         "tiles: neighbours from odd pixels on are those from even ones",
-        "kernels/_tiles_gradient.c",
+        "kernels/cpu/tiles_gradient.c",
         "+ 2 * pair + way) * channels",
         "+ 2 * pair) * channels",
         TILES,
@@ -408,7 +408,7 @@ FAULTS = [
     ),
     Fault(
         "dropout: torch's operator drops in evaluation",
-        "nn/_fused.py",
+        "kernels/_torch_rnn.py",
         "self.dropout, training, self.directions == 2, batch_first)",
         "self.dropout, True, self.directions == 2, batch_first)",
         PARITY,

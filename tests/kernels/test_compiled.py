@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from framecast.kernels import _compiled, _native
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu import _steps as _native
 
 needs_compiler = pytest.mark.skipif(
     sys.platform != "linux" or not any(shutil.which(name) for name in ("cc", "gcc", "clang")), reason="no C compiler"
@@ -167,7 +168,7 @@ def test_another_source_header_or_option_is_another_library(tmp_path, monkeypatc
 
 COMPILE_AND_RUN = """
 import torch
-from framecast.kernels import _compiled, _native
+from framecast.kernels.cpu import _library as _compiled, _steps as _native
 assert _compiled.why_not() is None, _compiled.why_not()
 gates, h, c = torch.zeros(3, 40), torch.empty(3, 10), torch.empty(3, 10)
 _native.lstm(gates, None, torch.full((3, 10), 2.0), None, h, c)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from framecast.kernels import _graphs
-from framecast.kernels._graphs import Graphs, refusal
+from framecast.kernels.cuda import _graphs
+from framecast.kernels.cuda._graphs import Graphs, refusal
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

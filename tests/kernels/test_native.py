@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.kernels import _compiled, _native, _pointwise
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu import _steps as _native
+from framecast.kernels.sequence import _pointwise
 
 needs_library = pytest.mark.skipif(
     _compiled.why_not() is not None, reason=f"no compiled functions: {_compiled.why_not()}"
@@ -339,7 +341,7 @@ def test_one_unsuited_tensor_is_enough(name):
 FORK_WITH_THREADS = """
 import os
 import torch
-from framecast.kernels import _native
+from framecast.kernels.cpu import _steps as _native
 torch.set_num_threads(2)
 gates, h, c = torch.zeros(4000, 40), torch.empty(4000, 10), torch.empty(4000, 10)
 run = lambda: _native._run("lstm", gates, None, None, None, h, c)

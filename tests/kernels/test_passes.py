@@ -10,7 +10,12 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _compiled, _native, _passes, _pointwise, _sequence, _table, _tiles
+from framecast.kernels import _choice as _table
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu import _steps as _native
+from framecast.kernels.cpu import _tiles
+from framecast.kernels.sequence import _node as _sequence
+from framecast.kernels.sequence import _passes, _pointwise
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from framecast import kernels, nn
-from framecast.kernels import _compiled, _table
-from framecast.kernels._table import KERNELS
+from framecast.kernels import _choice as _table
+from framecast.kernels._choice import KERNELS
+from framecast.kernels.cpu import _library as _compiled
 
 
 def frames(channels=2, dtype=torch.float32):

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from framecast import kernels, nn
-from framecast.kernels import _compiled, _sequence, _tiled_lstm
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu import _lstm as _tiled_lstm
+from framecast.kernels.sequence import _node as _sequence
 
 
 def has_tiles():

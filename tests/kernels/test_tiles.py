@@ -12,9 +12,11 @@ import torch
 
 from framecast import kernels, nn
 from framecast.functional import Projection
-from framecast.kernels import _compiled, _convolution, _tiles
-from framecast.kernels._convolution import projected
-from framecast.kernels._tiles import LAYOUTS
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu import _tiles
+from framecast.kernels.cpu._tiles import LAYOUTS
+from framecast.kernels.sequence import _convolution
+from framecast.kernels.sequence._convolution import projected
 
 
 def has_tiles():
@@ -253,7 +255,7 @@ FORK = """
 import os
 import torch
 from framecast.functional import Projection
-from framecast.kernels._convolution import projected
+from framecast.kernels.sequence._convolution import projected
 torch.set_num_threads(2)
 x = torch.randn(2, 16, 32, 32).contiguous(memory_format=torch.channels_last)
 run = lambda: projected(Projection(2, (3, 3), (1, 1), (1, 1)), torch.ones(16, 16, 3, 3), 1, (32, 32))(x)

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from torch.utils.checkpoint import checkpoint
 
 from framecast import kernels, nn
-from framecast.nn._fused import FusedOperator
+from framecast.kernels._torch_rnn import FusedOperator
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["torch's own", "guarded"])

@@ -5,11 +5,11 @@ Every kernel gives the results of the reference, :mod:`framecast.functional`. Wh
 the others would not.
 """
 
+from ._choice import KERNELS as KERNELS
+from ._choice import record as record
+from ._choice import use as use
+from ._choice import wanted as wanted
 from ._explain import Explanation as Explanation
 from ._explain import explain as explain
 from ._pass import layer_pass as layer_pass
-from ._table import KERNELS as KERNELS
-from ._table import record as record
-from ._table import use as use
-from ._table import wanted as wanted
 from ._transforms import transformed as transformed

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ._table import KERNELS, Choice, recording, wanted
+from ._choice import KERNELS, Choice, recording, wanted
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint as torch_checkpoint
 from framecast.functional import LayerSpec, State, Weights, recurrent_mask, unroll
 from framecast.functional import layer_pass as reference
 
-from ._table import Call, choose
+from ._choice import Call, choose
 from ._transforms import HALF_TYPES, transformed
 
 

@@ -17,12 +17,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from framecast import kernels
-from framecast.functional import Activation, LayerSpec, State, Weights
+from framecast.functional import Activation, Frames, LayerSpec, State, Weights
+from framecast.kernels._torch_rnn import FusedOperator, fused_operator, operators_run
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
-from ._fused import FusedOperator, fused_operator, operators_run
 from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
-from ._sequence import Frames
 from ._states import StateForm, check_spatial_size
 
 _FUSED = "the fused operator of torch.nn"

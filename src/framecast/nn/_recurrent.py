@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from framecast.functional import State, unroll
+from framecast.functional import Frames, State, unroll
 
 from ._layer import check_lengths
 from ._options import flag
-from ._sequence import Frames
 from ._states import describe
 
 

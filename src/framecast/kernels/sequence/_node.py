@@ -19,12 +19,12 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec, Projection, State, Weights, gated_pass, input_gates
 
+from .._transforms import HALF_TYPES, batched, compute_type, transformed
+from ..cpu._lstm import Arguments, takes, tiled_pass
 from ._convolution import Bound, channels_last
 from ._input import bound_input, input_sums, is_plain
 from ._passes import PASSES, GRUPass, Parameters, Pass
 from ._plan import Plan, matrix
-from ._tiled_lstm import Arguments, takes, tiled_pass
-from ._transforms import HALF_TYPES, batched, compute_type, transformed
 
 Tensors = tuple[Tensor, ...]
 _WORTH_A_STEP = 2**16  # gate sums of a step that make up for a convolution of its own

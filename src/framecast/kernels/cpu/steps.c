@@ -1,11 +1,11 @@
-/* The pointwise steps of _pointwise.py, one pass over memory each, for float32 and bfloat16 data with a float32 state.
+/* The pointwise steps of sequence/_pointwise.py, one pass over memory each, for float32 and bfloat16 data with a float32 state.
 
    Arguments and results are those of the functions of the same names there. A matrix has R rows, one after another, of
    H columns or of H for each gate. Work is done in blocks: a few whole rows, or a part of one row where H is large. The
    states (R, H) of a block are then one run of numbers; gates are copied into runs of the same order, so that the
    arithmetic fills its vectors whatever H is. No intrinsics: gcc and clang vectorise these loops themselves. */
 
-#include "_native.h"
+#include "steps.h"
 
 enum {
     BLOCK = 512,           /* elements of a state in a block: all that a step holds of it fits in the first cache */

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec
 
+from .._transforms import batched, transformed
+from ..cpu._tiles import Tiles
 from ._convolution import Bound, channels_last, projected
 from ._plan import matrix
-from ._tiles import Tiles
-from ._transforms import batched, transformed
 
 
 def input_sums(spec: LayerSpec, data: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec
 
+from ..cpu._tiles import LAYOUTS
 from ._convolution import Bound, projected
-from ._tiles import LAYOUTS
 
 
 @dataclass(frozen=True)

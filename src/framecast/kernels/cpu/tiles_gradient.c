@@ -1,10 +1,10 @@
-/* The gradient of a convolution's weight by tiles; see _tiles.h.
+/* The gradient of a convolution's weight by tiles; see tiles.h.
 
    It is a product of the gradient's pixels, as rows of one column of the convolution each, with the frames' pixels at
    a distance, in the order that the unit wants: two neighbours side by side. Where the distance is odd, the neighbours
    are others: the frames are there twice. */
 
-#include "_tiles.h"
+#include "tiles.h"
 
 #ifdef TILES
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from framecast.functional import Projection, swap_channels
 
-from ._tiles import LAYOUTS, Tiles, weight_gradient
+from ..cpu._tiles import LAYOUTS, Tiles, weight_gradient
 
 _INPUT, _WEIGHT = (True, False, False), (False, True, False)
 _WORTH_TILES = 16  # channels of the input; a tile of fewer is mostly empty

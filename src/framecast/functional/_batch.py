@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from framecast.functional import State
+from ._steps import State
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-from ._transforms import transformed
+from .._transforms import transformed
 
 Tensors = Sequence[Tensor | None]
 Run = Callable[[Tensors, Tensors], tuple[Tensor, ...]]

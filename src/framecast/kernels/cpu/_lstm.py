@@ -1,4 +1,4 @@
-"""A whole pass of a convolutional LSTM by the processor's matrix unit, compiled from ``_tiles_lstm.c``.
+"""A whole pass of a convolutional LSTM by the processor's matrix unit, compiled from ``lstm.c``.
 
 Every thread runs its own sequences from the first step to the last. Input and state are projected in one sum, and the
 gates are made of it at once.
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from framecast.functional import State, Weights, layer_pass
 
-from . import _compiled
-from ._convolution import channels_last
-from ._input import bound_input, is_plain
-from ._passes import PASSES, LSTMPass, add_peephole_gradient, weight_gradient
-from ._plan import Plan, Track, matrix
+from .._transforms import batched, transformed
+from ..sequence._convolution import channels_last
+from ..sequence._input import bound_input, is_plain
+from ..sequence._passes import PASSES, LSTMPass, add_peephole_gradient, weight_gradient
+from ..sequence._plan import Plan, Track, matrix
+from . import _library as _compiled
 from ._tiles import MOST_PIXELS, MOST_ROOM, Tiles, of_library, pointers, room, shape_of
-from ._transforms import batched, transformed
 
 Tensors = tuple[Tensor, ...]
 Gradients = dict[str, Tensor | None]

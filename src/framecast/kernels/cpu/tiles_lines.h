@@ -1,6 +1,6 @@
-/* Sums of convolutions by tiles, for some lines of the output at a time; see _tiles.h. */
+/* Sums of convolutions by tiles, for some lines of the output at a time; see tiles.h. */
 
-#include "_tiles.h"
+#include "tiles.h"
 
 #ifdef TILES
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import _pointwise
+from ..sequence import _pointwise
 
 # Elements per program: four warps, eight elements a thread, which in bfloat16 are one read of 16 bytes.
 BLOCK = 1024
@@ -119,4 +119,4 @@ def _interpreted() -> bool:
 
 @functools.cache
 def _kernels() -> Any:
-    return importlib.import_module("framecast.kernels._triton_kernels")
+    return importlib.import_module("framecast.kernels.cuda._triton_kernels")

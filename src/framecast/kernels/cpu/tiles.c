@@ -1,6 +1,6 @@
-/* Convolutions by tiles; see _tiles.h. */
+/* Convolutions by tiles; see tiles.h. */
 
-#include "_tiles_lines.h"
+#include "tiles_lines.h"
 
 #ifndef TILES
 

@@ -17,11 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from framecast import kernels
-from framecast.functional import GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
-from framecast.kernels import transformed
+from framecast.functional import Frames, GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
 
-from ._sequence import Frames
+from . import _choice as kernels
+from ._transforms import transformed
 
 Layers = Callable[[Frames, Sequence[State], Sequence[Weights]], tuple[Tensor, list[State]]]
 Tensors = tuple[Tensor, ...]

@@ -1,4 +1,4 @@
-"""The functions of `_pointwise` compiled from ``_native.c``: one pass over memory each, on the CPU.
+"""The functions of `_pointwise` compiled from ``steps.c``: one pass over memory each, on the CPU.
 
 What cannot be done in C (another type, device or layout, no compiler) is done by the plain function.
 """
@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import _compiled, _pointwise
+from ..sequence import _pointwise
+from . import _library as _compiled
 
 
 class _Layout(NamedTuple):
@@ -26,7 +27,7 @@ _H, _C = _Layout(False, 1), _Layout(True, 1)
 _THREE, _FOUR = _Layout(False, 3), _Layout(False, 4)
 _PEEPHOLE = _Layout(True, 0, 3)
 
-# The steps in the order in which ``_native.c`` numbers them, and their tensors in the order of their arguments.
+# The steps in the order in which ``steps.c`` numbers them, and their tensors in the order of their arguments.
 _STEPS = {
     "lstm": (_FOUR, _FOUR, _C, _PEEPHOLE, _H, _C),
     "lstm_state": (_FOUR, _C, _C),

@@ -1,4 +1,4 @@
-/* A whole pass of a convolutional LSTM by tiles, forward and backward; see _tiles.h.
+/* A whole pass of a convolutional LSTM by tiles, forward and backward; see tiles.h.
 
    Sequences do not see each other: every thread runs its own from the first step to the last. Input and state are
    projected in one sum, and what follows is done with the sum while it is at hand: gates are written once, and the
@@ -6,7 +6,7 @@
 
    Frames of all steps lie behind one another, M pixels in each step; gates (T * M, 4 * H), states (M, H). */
 
-#include "_tiles_lines.h"
+#include "tiles_lines.h"
 
 #ifdef TILES
 
@@ -46,7 +46,7 @@ static inline __m512 load(const float *from, __mmask16 mask) {
 
 /* ---- functions of 16 numbers ---- */
 
-/* exp(r) - 1 and 2^n for x = n ln 2 + r; as exp_minus_1() in _native.h. */
+/* exp(r) - 1 and 2^n for x = n ln 2 + r; as exp_minus_1() in steps.h. */
 static inline __m512 exponential(__m512 x, __m512 *power) {
     __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
     __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);

@@ -18,11 +18,13 @@ from torch import Tensor
 from framecast import functional
 from framecast.functional import LayerSpec, State, Weights
 
-from . import _compiled, _native, _triton
-from ._graphs import Graphs, Tensors
-from ._passes import PASSES, GRUPass, LSTMPass
-from ._sequence import sequence_pass
 from ._transforms import compute_type, transformed
+from .cpu import _library as _compiled
+from .cpu import _steps as _native
+from .cuda import _steps as _triton
+from .cuda._graphs import Graphs, Tensors
+from .sequence._node import sequence_pass
+from .sequence._passes import PASSES, GRUPass, LSTMPass
 
 AUTO = "auto"
 _VARIABLE = "FRAMECAST_KERNEL"

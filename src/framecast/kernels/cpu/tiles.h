@@ -10,7 +10,7 @@
    is copied, in three parts, into a grid with zeros between rows and between planes: the zeros after one row are those
    before the next. A tap of the kernel is then a distance in pixels, and neighbouring taps of a row are one run. */
 
-#include "_native.h"
+#include "steps.h"
 
 typedef struct {
     long batch, size[3], kernel[3], dilation[3], before[3]; /* of planes, rows, pixels; `before` is padding */

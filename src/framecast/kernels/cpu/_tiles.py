@@ -1,6 +1,6 @@
-"""Convolutions of float32 by the processor's matrix unit, compiled from ``_tiles.c`` and ``_tiles_gradient.c``.
+"""Convolutions of float32 by the processor's matrix unit, compiled from ``tiles.c`` and ``tiles_gradient.c``.
 
-They are as exact as others and take less than half the time; ``_tiles.h`` says how.
+They are as exact as others and take less than half the time; ``tiles.h`` says how.
 
 Shape letters: N batch, C input channels, O output channels, S spatial axes, K kernel.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from framecast.functional import Projection
 
-from . import _compiled
+from . import _library as _compiled
 
 _AXES = ctypes.c_long * 3
 LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -26,7 +26,7 @@ MOST_PIXELS = 2**31
 
 
 class _Shape(ctypes.Structure):
-    """The sizes of a convolution, as ``_tiles.h`` has them; axes are planes, rows and pixels."""
+    """The sizes of a convolution, as ``tiles.h`` has them; axes are planes, rows and pixels."""
 
     _fields_ = (
         ("batch", ctypes.c_long),

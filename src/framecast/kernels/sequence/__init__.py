@@ -1,0 +1,1 @@
+"""A layer pass over the whole sequence as one node, with its own backward."""
