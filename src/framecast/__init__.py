@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._forecaster import Forecaster as Forecaster
-    from ._loading import load as load
-    from ._matcher import Matcher as Matcher
+    from .trained import Forecaster as Forecaster
+    from .trained import Matcher as Matcher
+    from .trained import load as load
 
 __version__ = "0.1.0"
 
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Import what needs more than torch only when it is asked for."""
     if name in ("load", "Forecaster", "Matcher"):
-        from . import _loading
+        from . import trained
 
-        return getattr(_loading, name)
+        return getattr(trained, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

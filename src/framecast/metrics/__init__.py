@@ -18,7 +18,6 @@ from ._scores import Score as Score
 from ._scores import ScoreSummary as ScoreSummary
 from ._ssim import ssim as ssim
 from ._ssim import ssim_openstl as ssim_openstl
-from ._table import format_table as format_table
 from ._verification import RocCurve as RocCurve
 from ._verification import VerificationScores as VerificationScores
 from ._verification import best_threshold as best_threshold

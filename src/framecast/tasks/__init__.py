@@ -8,9 +8,10 @@ from ._callbacks import BestCheckpoint as BestCheckpoint
 from ._callbacks import FramesPerSecond as FramesPerSecond
 from ._callbacks import ImagesPerSecond as ImagesPerSecond
 from ._callbacks import LastCheckpoint as LastCheckpoint
-from ._embedding_epochs import EMBEDDING_EPOCHS as EMBEDDING_EPOCHS
-from ._embedding_epochs import EmbeddingEpochs as EmbeddingEpochs
-from ._forecast import Forecast as Forecast
-from ._match import MATCH_LOSSES as MATCH_LOSSES
-from ._match import Match as Match
-from ._match_scores import MatchResults as MatchResults
+from .forecast import Forecast as Forecast
+from .forecast import format_table as format_table
+from .match import EMBEDDING_EPOCHS as EMBEDDING_EPOCHS
+from .match import MATCH_LOSSES as MATCH_LOSSES
+from .match import EmbeddingEpochs as EmbeddingEpochs
+from .match import Match as Match
+from .match import MatchResults as MatchResults

@@ -18,11 +18,11 @@ from framecast.losses import FORMS, BatchContrastiveLoss, ContrastiveLoss, Cosin
 from framecast.metrics import best_threshold, sample_pairs, verification
 from framecast.models import Siamese
 
-from ._base import Task
-from ._callbacks import ImagesPerSecond
+from .._base import Task
+from .._callbacks import ImagesPerSecond
 from ._embedded import Embedded
 from ._embedding_epochs import EmbeddingEpochs
-from ._match_scores import PAIR_SEED, MatchResults, distances, score
+from ._scores import PAIR_SEED, MatchResults, distances, score
 
 PairLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of the embeddings of both sides `(P, E)` and whether they are similar `(P,)`."""

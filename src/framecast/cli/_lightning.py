@@ -11,17 +11,17 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from framecast._checkpoint import read_checkpoint
-from framecast._results import results_of
 from framecast.data import FramesDataModule, Scale, fresh_folder
+from framecast.runs import read_checkpoint
 from framecast.tasks import BEST, LAST, LastCheckpoint, Task, TrainingDivergedError
+from framecast.tasks._results import results_of
 
 _CONFIG = "config.yaml"
 
 
 def run(args: list[str]) -> None:
     """Run ``fit``, ``validate`` or ``test`` with the arguments of the command line."""
-    from framecast.cli import config_path
+    from ._main import config_path
 
     names = _values_of(args, ("--config", "-c"))
     args = _replaced(args, ("--config", "-c"), lambda name: str(config_path(name)))

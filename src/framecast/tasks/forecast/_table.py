@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from ._scores import SCORES, ScoreSummary
+from framecast.metrics import SCORES, ScoreSummary
 
 _COLUMNS = ("mse", "mae", "cross_entropy", "ssim", "psnr")
 

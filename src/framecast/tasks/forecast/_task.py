@@ -16,8 +16,8 @@ from framecast.losses import LOSSES
 from framecast.metrics import BASELINES, ForecastScores
 from framecast.models import EncoderForecaster
 
-from ._base import Task
-from ._callbacks import FramesPerSecond
+from .._base import Task
+from .._callbacks import FramesPerSecond
 
 
 class Forecast(Task):

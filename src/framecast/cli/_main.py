@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def shipped_configs() -> list[str]:
     """Names of the configurations that come with the package."""
-    return sorted(path.stem for path in (Path(__file__).parent / "configs").glob("*.yaml"))
+    return sorted(path.stem for path in (Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
 
 def config_path(name: str) -> Path:
@@ -103,7 +103,7 @@ def config_path(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    shipped = Path(__file__).parent / "configs" / f"{name}.yaml"
+    shipped = Path(__file__).parents[1] / "configs" / f"{name}.yaml"
     if not shipped.is_file():
         names = ", ".join(shipped_configs())
         raise FileNotFoundError(f"there is no configuration {name!r}: neither a file nor one of {names}")
@@ -130,25 +130,25 @@ def _lightning(args: list[str]) -> None:
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from framecast._training import run
+    from ._lightning import run
 
     run(args)
 
 
 def _predict(args: list[str]) -> None:
-    from framecast._predict import predict
+    from ._predict import predict
 
     _call(predict, args)
 
 
 def _match(args: list[str]) -> None:
-    from framecast._matching import match
+    from ._match import match
 
     _call(match, args, positional=("first", "second"), switches={"invert": "both"})
 
 
 def _embed(args: list[str]) -> None:
-    from framecast._matching import embed
+    from ._match import embed
 
     _call(embed, args, switches={"invert": True})
 
@@ -171,7 +171,7 @@ def _report(args: list[str]) -> None:
 
 
 def _demo(args: list[str]) -> None:
-    from framecast._training import fresh_name
+    from ._lightning import fresh_name
 
     def demo(what: str = "forecast", runs: str = "runs") -> None:
         """Train, test and report on data that comes with the package, in a few minutes.
@@ -242,7 +242,3 @@ def _one_line(error: BaseException) -> str:
     lines = (line.strip().removeprefix("- ") for line in str(error).splitlines())
     kept = [line for line in lines if line and not line.startswith(_SCAFFOLD)]
     return re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(kept)) or type(error).__name__
-
-
-if __name__ == "__main__":
-    sys.exit(main())

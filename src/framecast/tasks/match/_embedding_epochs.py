@@ -14,7 +14,7 @@ import numpy as np
 from ._embedded import evenly_spread
 
 if TYPE_CHECKING:
-    from ._match import Match
+    from ._task import Match
 
 _MOST = 500
 EMBEDDING_EPOCHS = "embedding_epochs.npz"

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from framecast._checkpoint import scale_of, trained_network
 from framecast.data import Scale, read_image, read_recording
 from framecast.models import ClipEncoder, Siamese
+
+from ._network import scale_of, trained_network
 
 _BATCH = 256
 _DARK = 0.4  # mean below which training's images were dark; MNIST's is 0.13, the built-in digits' 0.3

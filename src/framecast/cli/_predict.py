@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 
-from framecast._loading import load_forecaster
 from framecast.data import Recording, Scale, fresh_folder, read_recording, write_animation, write_recording
+from framecast.trained import load_forecaster
 
 _INPUT_EDGE, _FORECAST_EDGE = (130, 130, 130), (230, 97, 1)
 

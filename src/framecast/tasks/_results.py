@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from framecast import __version__
-from framecast.data import FramesDataModule
-from framecast.metrics import format_table
-from framecast.tasks import Task
+
+from ._base import Task
+from .forecast import format_table
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Results:
             np.savez_compressed(folder / self.arrays_name, allow_pickle=False, **self.arrays)
 
 
-def results_of(task: Task, data: FramesDataModule, checkpoint: Path) -> Results:
+def results_of(task: Task, data: Any, checkpoint: Path) -> Results:
     """Collect what a test found, with its protocol.
 
     Args:
@@ -58,7 +58,7 @@ def results_of(task: Task, data: FramesDataModule, checkpoint: Path) -> Results:
     return _RESULTS[task.kind](task, data, protocol)
 
 
-def _forecast(task: Any, data: FramesDataModule, protocol: dict[str, Any]) -> Results:
+def _forecast(task: Any, data: Any, protocol: dict[str, Any]) -> Results:
     scores = task.results()
     protocol |= {
         "sequences": task.sequences,

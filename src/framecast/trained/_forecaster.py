@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from framecast._checkpoint import scale_of, trained_network
 from framecast.data import Scale
 from framecast.losses import LOSSES
+
+from ._network import scale_of, trained_network
 
 
 class Forecaster:

@@ -15,7 +15,7 @@ from torch import Tensor
 from framecast.metrics import best_threshold, neighbour_accuracy, sample_pairs, verification
 
 from ._embedded import Embedded
-from ._one_shot_scores import one_shot_scores
+from ._one_shot import one_shot_scores
 
 PAIR_SEED = 0  # of pairs and trials, whatever the seed of the run: scores of runs stay comparable
 

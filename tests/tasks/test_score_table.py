@@ -1,4 +1,5 @@
-from framecast.metrics import SCORES, format_table
+from framecast.metrics import SCORES
+from framecast.tasks import format_table
 
 
 def summaries(**means):

@@ -1,8 +1,7 @@
-"""Checkpoints of Framecast, read without running any code that they might hold."""
+"""The network of a checkpoint, with its weights."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,7 @@ import torch
 from torch import nn
 
 from framecast import models
-from framecast.data import Scale
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint of Framecast without running any code that it might hold.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no checkpoint of Framecast, is damaged, or holds more than plain values and tensors.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} holds more than tensors and plain values (loading it could run code), or is no checkpoint; refused"
-        ) from error
-    except Exception as error:  # what torch raises for a file that is none of its own varies
-        raise ValueError(f"{path} is no checkpoint, or is damaged or cut short") from error
-    about = checkpoint.get("framecast") if isinstance(checkpoint, dict) else None
-    if not isinstance(about, dict) or "task" not in about or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} is not a checkpoint of Framecast: it does not say which model it holds")
-    return checkpoint
+from framecast.runs import Scale
 
 
 def trained_network(

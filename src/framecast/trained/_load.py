@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from framecast._checkpoint import read_checkpoint
-from framecast._forecaster import Forecaster, forecaster_of
-from framecast._matcher import Matcher, matcher_of
+from framecast.runs import read_checkpoint
+
+from ._forecaster import Forecaster, forecaster_of
+from ._matcher import Matcher, matcher_of
 
 _Maker = Callable[[dict[str, Any], str | Path, nn.Module | None, str | torch.device], Forecaster | Matcher]
 _TASKS: dict[str, _Maker] = {"forecast": forecaster_of, "match": matcher_of}

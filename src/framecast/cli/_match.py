@@ -10,10 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from framecast._loading import load_matcher
-from framecast._matcher import Matcher
 from framecast.data import find_recordings
 from framecast.data.recordings import IMAGE_ENDINGS, natural_key
+from framecast.trained import Matcher, load_matcher
 
 # Of which side light and dark are exchanged.
 _INVERTED = {None: (False, False), "first": (True, False), "second": (False, True), "both": (True, True)}

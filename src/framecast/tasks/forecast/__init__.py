@@ -1,0 +1,4 @@
+"""The task of forecasting."""
+
+from ._table import format_table as format_table
+from ._task import Forecast as Forecast
