@@ -10,14 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from framecast.functional import Maps, State
+from framecast.functional import Maps, State, StepRule
 from framecast.nn import RecurrentLayer
 
 
 @dataclass(frozen=True)
-class MGUStep:
+class MGUStep(StepRule):
     gates: ClassVar[int] = 2
-    states: ClassVar[int] = 1
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         (h,) = state

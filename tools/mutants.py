@@ -333,7 +333,7 @@ FAULTS = [
     Fault(
         "projection of the output skipped",
         PASS,
-        "        if self.weights.weight_hr is None:\n            return h\n",
+        "        if weight is None:\n            return h\n",
         "        if True:\n            return h[:, : self.spec.output_size]\n",
         PARITY,
     ),
@@ -445,7 +445,7 @@ FAULTS = [
         PROPERTIES,
     ),
     Fault("lengths: final states in another order", LOOP, "*reversed(ended)", "*ended", PROPERTIES),
-    Fault("lengths ignored", LAYER, "Frames.from_padded(input, lengths)", "Frames.from_padded(input)", PROPERTIES),
+    Fault("lengths ignored", LAYER, "Batch.from_padded(input, lengths)", "Batch.from_padded(input)", PROPERTIES),
     Fault(
         "lengths: output past the end not zero",
         SEQUENCE,

@@ -9,7 +9,7 @@ from ._api import lstm as lstm
 from ._api import lstm_cell as lstm_cell
 from ._api import rnn as rnn
 from ._api import rnn_cell as rnn_cell
-from ._batch import Frames as Frames
+from ._batch import Batch as Batch
 from ._layer import PEEPHOLES as PEEPHOLES
 from ._layer import LayerSpec as LayerSpec
 from ._layer import Weights as Weights

@@ -70,7 +70,7 @@ def rnn(
         >>> output.shape, h[0, 0]
         (torch.Size([3, 2, 4]), tensor(0.7616))
     """
-    weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh)
+    weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh)
     space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     output, (h,) = _run(RNNStep(nonlinearity), weights, space, input, (hx,), reverse, steps)
     return output, h
@@ -132,7 +132,7 @@ def lstm(
         >>> output.shape
         torch.Size([3, 2, 4, 5, 6])
     """
-    weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_ch)
+    weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_ch)
     space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     output, (h, c) = _run(LSTMStep(activation, recurrent_activation), weights, space, input, tuple(hx), reverse, steps)
     return output, (h, c)
@@ -168,7 +168,7 @@ def gru(
         >>> output[:, 0, 0]
         tensor([0.5000, 0.2500, 0.1250])
     """
-    weights = Weights(weight_ih, weight_hh, bias_ih, bias_hh)
+    weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh)
     space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     rule = GRUStep(activation, recurrent_activation, reset_after)
     output, (h,) = _run(rule, weights, space, input, (hx,), reverse, steps)
@@ -268,6 +268,26 @@ class _Space:
         )
 
 
+def _weights(
+    weight_ih: Tensor | None,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
+    weight_hr: Tensor | None = None,
+    weight_ch: Tensor | None = None,
+) -> Weights:
+    if weight_hh is None:
+        raise ValueError("`weight_hh` must be a tensor, got None")
+    return Weights.of(
+        weight_ih=weight_ih,
+        weight_hh=weight_hh,
+        bias_ih=bias_ih,
+        bias_hh=bias_hh,
+        weight_hr=weight_hr,
+        weight_ch=weight_ch,
+    )
+
+
 def _run(
     rule: StepRule,
     weights: Weights,
@@ -278,7 +298,7 @@ def _run(
     steps: int | None,
 ) -> tuple[Tensor, State]:
     weight_ih, weight_hh = weights.weight_ih, weights.weight_hh
-    if weight_hh is None or weight_hh.dim() not in (2, 3, 4, 5) or weight_hh.shape[0] % rule.gates:
+    if weight_hh.dim() not in (2, 3, 4, 5) or weight_hh.shape[0] % rule.gates:
         raise ValueError(f"`weight_hh` must be ({rule.gates}*H, P/groups, *K), got {_shape(weight_hh)}")
     if (input is None) != (weight_ih is None) or (input is None) == (steps is None):
         raise ValueError("give `input` and `weight_ih`, or neither of them and `steps`")
@@ -293,19 +313,22 @@ def _run(
         extra = weights.weight_ch.dim() - 1
         peephole = "channel" if extra == 0 else _PEEPHOLE_OF_EXTRA.get(extra - axes)
         if peephole is None or (axes == 0 and extra):
-            raise ValueError(f"`weight_ch` must be (3*H,), (3*H, *S) or (3*H, H/groups, *K), got {_shape(weights[5])}")
+            raise ValueError(
+                f"`weight_ch` must be (3*H,), (3*H, *S) or (3*H, H/groups, *K), got {_shape(weights.weight_ch)}"
+            )
+    projection = weights.get("weight_hr")
     spec = LayerSpec(
         rule,
         0 if weight_ih is None else weight_ih.shape[1] * space.groups,
         hidden,
         to_input,
         to_state,
-        proj_size=0 if weights.weight_hr is None else weights.weight_hr.shape[0],
+        proj_size=0 if projection is None else projection.shape[0],
         peephole=peephole,
     )
     size = tuple(state[0].shape[2:]) if input is None else to_input.output_size(input.shape[3:])
     batch = state[0].shape[0] if input is None else input.shape[1]
-    for name, s, channels in zip(("h_0", "c_0"), state, spec.state_channels, strict=False):
+    for name, s, channels in zip((f"{name}_0" for name in rule.states), state, spec.state_channels, strict=True):
         if tuple(s.shape) != (batch, channels, *size):
             raise ValueError(f"`{name}` must have shape {(batch, channels, *size)}, got {_shape(s)}")
     length = len(input) if input is not None else steps

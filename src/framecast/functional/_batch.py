@@ -16,7 +16,7 @@ from ._steps import State
 
 
 @dataclass(frozen=True)
-class Frames:
+class Batch:
     """A batch of sequences, packed.
 
     Args:
@@ -37,13 +37,13 @@ class Frames:
     source: PackedSequence | None = None
 
     @classmethod
-    def from_packed(cls, packed: PackedSequence) -> Frames:
+    def from_packed(cls, packed: PackedSequence) -> Batch:
         """Take a packed sequence as it is."""
         sizes = packed.batch_sizes.tolist()
         return cls(packed.data, sizes, sizes[0], packed.sorted_indices, source=packed)
 
     @classmethod
-    def from_padded(cls, frames: Tensor, lengths: Tensor | None = None) -> Frames:
+    def from_padded(cls, frames: Tensor, lengths: Tensor | None = None) -> Batch:
         """Pack ``frames (T, N, C, *S)``; ``lengths (N,)`` on the CPU, in any order."""
         steps, batch = frames.shape[:2]
         if lengths is None:

@@ -6,10 +6,9 @@ P output channels, G gates, S spatial axes, K kernel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,24 +16,60 @@ from torch import Tensor
 
 from ._loop import unroll
 from ._projection import Projection
-from ._steps import State, StepRule
+from ._steps import Shapes, State, StepRule
 
 PEEPHOLES = ("channel", "pixel", "conv")
 _NORM_EPSILON = 1e-5
 _HALF_TYPES = (torch.bfloat16, torch.float16)
 
 
-class Weights(NamedTuple):
-    """The parameters of one layer and direction, in torch's order; those it does not have are None."""
+@dataclass(frozen=True)
+class Weights:
+    """The parameters of one layer and direction.
 
-    weight_ih: Tensor | None = None
-    weight_hh: Tensor | None = None
-    bias_ih: Tensor | None = None
-    bias_hh: Tensor | None = None
-    weight_hr: Tensor | None = None
-    weight_ch: Tensor | None = None
-    weight_norm: Tensor | None = None
-    bias_norm: Tensor | None = None
+    Args:
+        tensors: the parameters by name, in torch's order; :meth:`LayerSpec.shapes` lists the names.
+    """
+
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, **tensors: Tensor | None) -> Weights:
+        """Weights from keywords; None stands for a parameter that the layer does not have."""
+        return cls({name: tensor for name, tensor in tensors.items() if tensor is not None})
+
+    def get(self, name: str) -> Tensor | None:
+        """The parameter called ``name``; None if the layer does not have it."""
+        return self.tensors.get(name)
+
+    def replace(self, **changes: Tensor | None) -> Weights:
+        """The same weights with some exchanged, or taken out (None)."""
+        return Weights.of(**{**self.tensors, **changes})
+
+    @property
+    def weight_hh(self) -> Tensor:
+        """Weight of the recurrent projection, which every layer has."""
+        return self.tensors["weight_hh"]
+
+    @property
+    def weight_ih(self) -> Tensor | None:
+        """Weight of the input's projection; None for a layer without input."""
+        return self.tensors.get("weight_ih")
+
+    @property
+    def bias_ih(self) -> Tensor | None:
+        """Bias of the input's projection."""
+        return self.tensors.get("bias_ih")
+
+    @property
+    def bias_hh(self) -> Tensor | None:
+        """Bias of the recurrent projection."""
+        return self.tensors.get("bias_hh")
+
+    @property
+    def weight_ch(self) -> Tensor | None:
+        """Peepholes."""
+        return self.tensors.get("weight_ch")
 
 
 @dataclass(frozen=True)
@@ -76,26 +111,18 @@ class LayerSpec:
 
     @property
     def state_channels(self) -> tuple[int, ...]:
-        """Channels of every state: h has P, c has H."""
-        return (self.output_size, self.hidden_size)[: self.rule.states]
+        """Channels of every state, in the order of the rule's names."""
+        return self.rule.state_channels(self)
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> Shapes:
         """Names and shapes of the parameters, in torch's order."""
-        gated, groups, axes = self.rule.gates * self.hidden_size, self.recurrent.groups, self.input.axes
-        shapes: dict[str, tuple[int, ...]] = {}
+        gated, groups = self.rule.gates * self.hidden_size, self.recurrent.groups
+        shapes: Shapes = {}
         if self.input_size:
             shapes["weight_ih"] = (gated, self.input_size // groups, *self.input.kernel_size)
         shapes["weight_hh"] = (gated, self.output_size // groups, *self.recurrent.kernel_size)
         shapes.update(dict.fromkeys(self.bias, (gated,)))
-        if self.proj_size:
-            shapes["weight_hr"] = (self.proj_size, self.hidden_size, *(1,) * axes)
-        if self.peephole is not None:
-            per_channel = {
-                "channel": (),
-                "pixel": self.state_size or (),
-                "conv": (self.hidden_size // groups, *self.recurrent.kernel_size),
-            }
-            shapes["weight_ch"] = (3 * self.hidden_size, *per_channel[self.peephole])
+        shapes.update(self.rule.weights(self))
         if self.norm:
             shapes["weight_norm"] = shapes["bias_norm"] = (gated,)
         return shapes
@@ -227,7 +254,6 @@ class _BoundMaps:
         return self if self.mask is None else replace(self, mask=self.mask[:count])
 
     def recurrent(self, h: Tensor, first: int, last: int) -> Tensor:
-        assert self.weights.weight_hh is not None
         if self.mask is not None:
             h = h * self.mask
         weight, bias = (self._gates(w, first, last) for w in (self.weights.weight_hh, self.weights.bias_hh))
@@ -237,7 +263,7 @@ class _BoundMaps:
     def normalize(self, gates: Tensor, first: int, last: int) -> Tensor:
         if not self.spec.norm:
             return gates
-        weight, bias = (self._gates(w, first, last) for w in (self.weights.weight_norm, self.weights.bias_norm))
+        weight, bias = (self._gates(w, first, last) for w in map(self.weights.get, ("weight_norm", "bias_norm")))
         # Not F.group_norm, which refuses a single value per group in a batch of one and takes it in a larger batch.
         return torch.group_norm(gates, self.spec.recurrent.groups * (last - first), weight, bias, _NORM_EPSILON).to(
             gates.dtype
@@ -254,11 +280,13 @@ class _BoundMaps:
         return (weight * c.unsqueeze(1)).flatten(1, 2)
 
     def output(self, h: Tensor) -> Tensor:
-        if self.weights.weight_hr is None:
+        weight = self.weight("weight_hr")
+        if weight is None:
             return h
-        return replace(self.spec.recurrent, kernel_size=(1,) * self.spec.input.axes, groups=1)(
-            h, self.weights.weight_hr, None, 1
-        )
+        return replace(self.spec.recurrent, kernel_size=(1,) * self.spec.input.axes, groups=1)(h, weight, None, 1)
+
+    def weight(self, name: str) -> Tensor | None:
+        return self.weights.get(name)
 
     def _gates(self, weight: Tensor | None, first: int, last: int) -> Tensor | None:
         """The rows of ``weight`` that belong to the gates ``first`` to ``last - 1``."""

@@ -9,14 +9,19 @@ Shape letters: N batch, H hidden channels, G gates, S spatial axes; P output cha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from torch import Tensor
 
 from ._activations import Activation, activation
 
+if TYPE_CHECKING:
+    from ._layer import LayerSpec
+
 State = tuple[Tensor, ...]
-"""What a step hands to the next; the first tensor is the output ``h``."""
+"""What a step hands to the next, one tensor per name in the rule's ``states``; the first is the output ``h``."""
+Shapes = dict[str, tuple[int, ...]]
+"""Names of weights and their shapes."""
 
 
 class Maps(Protocol):
@@ -34,23 +39,39 @@ class Maps(Protocol):
     def output(self, h: Tensor) -> Tensor:
         """Project ``h (N, H, *S)`` to ``(N, P, *S)``; the identity without ``proj_size``."""
 
+    def weight(self, name: str) -> Tensor | None:
+        """A weight of the rule's own; None if the layer has none of that name."""
 
-class StepRule(Protocol):
-    """The equations of a cell: how many gates are stacked, how many states it carries, and the step itself."""
+
+class StepRule:
+    """The equations of a cell: a base for step rules, which are frozen dataclasses.
+
+    A subclass says how many gates are stacked (``gates``) and names its states, the output ``h`` first (``states``).
+    Its fields are options of the layer. Weights of its own, beside the projections and biases that every cell has, are
+    declared by :meth:`weights` and read from the maps by name.
+    """
 
     gates: ClassVar[int]
-    states: ClassVar[int]
+    states: ClassVar[tuple[str, ...]] = ("h",)
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         """Advance ``state`` by one step; ``x (N, G*H, *S)`` is the projected input with its bias."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def weights(self, spec: LayerSpec) -> Shapes:
+        """Shapes of the rule's own weights, by name and in order."""
+        return {}
+
+    def state_channels(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Channels of every state: ``h`` has the output's P, any other H."""
+        return (spec.output_size, *(spec.hidden_size for _ in self.states[1:]))
 
 
 @dataclass(frozen=True)
-class RNNStep:
+class RNNStep(StepRule):
     """``h' = act(x + W_hh h)`` (Elman 1990)."""
 
     gates: ClassVar[int] = 1
-    states: ClassVar[int] = 1
     nonlinearity: str | Activation = "tanh"
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
@@ -60,7 +81,7 @@ class RNNStep:
 
 
 @dataclass(frozen=True)
-class LSTMStep:
+class LSTMStep(StepRule):
     """Long short-term memory, with peepholes where the maps have them.
 
     ``i, f, g, o`` are the four parts of ``x + W_hh h``; peepholes add ``p_i(c)`` and ``p_f(c)``, and ``p_o(c')``::
@@ -70,7 +91,7 @@ class LSTMStep:
     """
 
     gates: ClassVar[int] = 4
-    states: ClassVar[int] = 2
+    states: ClassVar[tuple[str, ...]] = ("h", "c")
     activation: str | Activation = "tanh"
     recurrent_activation: str | Activation = "sigmoid"
 
@@ -90,9 +111,23 @@ class LSTMStep:
         # c may be wider than the gates (float32 under bfloat16); h is what the next convolution reads.
         return maps.output((gate(o) * act(c)).to(x.dtype)), c
 
+    def weights(self, spec: LayerSpec) -> Shapes:
+        """The projection of the output and the peepholes of i, f and o, where the layer has them."""
+        shapes: Shapes = {}
+        if spec.proj_size:
+            shapes["weight_hr"] = (spec.proj_size, spec.hidden_size, *(1,) * spec.input.axes)
+        if spec.peephole is not None:
+            per_channel = {
+                "channel": (),
+                "pixel": spec.state_size or (),
+                "conv": (spec.hidden_size // spec.recurrent.groups, *spec.recurrent.kernel_size),
+            }
+            shapes["weight_ch"] = (3 * spec.hidden_size, *per_channel[spec.peephole])
+        return shapes
+
 
 @dataclass(frozen=True)
-class GRUStep:
+class GRUStep(StepRule):
     """Gated recurrent unit; ``reset_after`` as in torch and cuDNN, else as Cho et al. 2014.
 
     ``r`` and ``z`` are sigmoids of ``x + U h``::
@@ -103,7 +138,6 @@ class GRUStep:
     """
 
     gates: ClassVar[int] = 3
-    states: ClassVar[int] = 1
     activation: str | Activation = "tanh"
     recurrent_activation: str | Activation = "sigmoid"
     reset_after: bool = True

@@ -56,12 +56,11 @@ class Call:
     @property
     def dtype(self) -> torch.dtype:
         """What its convolutions compute in."""
-        assert self.weights.weight_hh is not None
         return compute_type(self.weights.weight_hh)
 
     def tensors(self) -> list[Tensor]:
         """All of its tensors."""
-        return [t for t in (self.data, *self.state, *self.weights) if t is not None]
+        return [t for t in (self.data, *self.state, *self.weights.tensors.values()) if t is not None]
 
 
 @dataclass(frozen=True)
@@ -134,15 +133,15 @@ def _tensors_refuse(call: Call) -> str | None:
 
 def _fits(call: Call) -> bool:
     """Whether weights and states have the layer's shapes and one type, and the input its own; else PyTorch says so."""
-    spec, weights, data = call.spec, call.weights._asdict(), call.data
+    spec, weights, data = call.spec, call.weights.tensors, call.data
     h, shapes = call.state[0], spec.shapes()
-    if any(value is not None and value.shape != shapes.get(name) for name, value in weights.items()):
+    if any(value.shape != shapes.get(name) for name, value in weights.items()):
         return False
     if any(state.shape != (len(h), spec.hidden_size, *h.shape[2:]) for state in call.state):
         return False
     if data is not None and (data.shape[1] != spec.input_size or spec.input.output_size(data.shape[2:]) != h.shape[2:]):
         return False
-    types = {t.dtype for t in (data, *weights.values()) if t is not None}
+    types = {t.dtype for t in (*weights.values(), *([] if data is None else [data]))}
     return len(types) == 1 or torch.is_autocast_enabled(call.device.type)
 
 
@@ -160,12 +159,14 @@ def _run_triton(call: Call) -> tuple[Tensor, State]:
 
     def run(inputs: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
         data, *state = inputs
-        given = replace(call, data=data, state=tuple(s for s in state if s is not None), weights=Weights(*weights))
+        tensors = {name: tensor for name, tensor in zip(names, weights, strict=True) if tensor is not None}
+        given = replace(call, data=data, state=tuple(s for s in state if s is not None), weights=Weights(tensors))
         output, final = _sequence_with(given, _triton)
         return output, *final
 
+    names, tensors = zip(*call.weights.tensors.items(), strict=True)
     name = (call.spec, tuple(call.batch_sizes), call.reverse, call.zero_state)
-    output, *final = _GRAPHS(run, name, (call.data, *call.state), call.weights)
+    output, *final = _GRAPHS(run, name, (call.data, *call.state), tensors)
     return output, tuple(final)
 
 

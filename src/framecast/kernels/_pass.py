@@ -78,15 +78,13 @@ def _in_segments(call: Call, length: int) -> tuple[Tensor, State]:
         mask = None if call.mask is None else call.mask[:rows]
         segment = replace(call, batch_sizes=sizes[k], mask=mask, zero_state=call.zero_state and k == first)
 
-        def run(data: Tensor | None, *rest: Tensor | None) -> tuple[Tensor, ...]:
-            part = replace(
-                segment, data=data, state=tuple(t for t in rest[: len(old)] if t is not None),
-                weights=Weights(*rest[len(old) :]),
-            )  # fmt: skip
+        def run(data: Tensor | None, *rest: Tensor) -> tuple[Tensor, ...]:
+            weights = Weights(dict(zip(call.weights.tensors, rest[len(old) :], strict=True)))
+            part = replace(segment, data=data, state=rest[: len(old)], weights=weights)
             output, final = kernel.run(part)
             return output, *final
 
-        outputs[k], *new = torch_checkpoint(run, data[k], *old, *call.weights, use_reentrant=False)
+        outputs[k], *new = torch_checkpoint(run, data[k], *old, *call.weights.tensors.values(), use_reentrant=False)
         return tuple(new)
 
     _, final = unroll(step, range(len(sizes)), call.state, sizes=[s[0] for s in sizes], reverse=call.reverse)

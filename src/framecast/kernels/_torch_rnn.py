@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from framecast.functional import Frames, GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
+from framecast.functional import Batch, GRUStep, LayerSpec, LSTMStep, RNNStep, State, Weights
 
 from . import _choice as kernels
 from ._transforms import transformed
 
-Layers = Callable[[Frames, Sequence[State], Sequence[Weights]], tuple[Tensor, list[State]]]
+Layers = Callable[[Batch, Sequence[State], Sequence[Weights]], tuple[Tensor, list[State]]]
 Tensors = tuple[Tensor, ...]
 
 _OPERATORS: dict[Any, Callable[..., Any]] = {
@@ -74,14 +74,14 @@ class FusedOperator:
         return self._guarded(fused, partial(reference, training), training, (input, *states, *weights))
 
     def __call__(
-        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
+        self, frames: Batch, states: Sequence[State], weights: Sequence[Weights], training: bool, reference: Layers
     ) -> tuple[Tensor, list[State]]:
         """Run the layers on ``frames``; ``reference`` does the same and can be differentiated without end."""
         assert frames.data is not None
-        kept = [[name for name, value in w._asdict().items() if value is not None] for w in weights]
+        kept = [list(w.tensors) for w in weights]
         columns = [c[0].unsqueeze(0) if len(c) == 1 else torch.stack(c) for c in zip(*states, strict=True)]
         count = len(columns)
-        flat = [getattr(w, name) for w, names in zip(weights, kept, strict=True) for name in names]
+        flat = [tensor for w in weights for tensor in w.tensors.values()]
 
         def fused(data: Tensor, *rest: Tensor) -> Tensors:
             hx = rest[:count] if count > 1 else rest[0]
@@ -94,7 +94,7 @@ class FusedOperator:
 
         def plain(data: Tensor, *rest: Tensor) -> Tensors:
             values = iter(rest[count:])
-            given = [Weights(**{name: next(values) for name in names}) for names in kept]
+            given = [Weights({name: next(values) for name in names}) for names in kept]
             rows = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
             output, finals = reference(replace(frames, data=data), rows, given)
             return output, *(torch.stack(column) for column in zip(*finals, strict=True))

@@ -90,7 +90,7 @@ class RecurrentModule(nn.Module):
         if hasattr(rule, "reset_after"):
             flag("reset_after", rule.reset_after)
         zoneout = options["zoneout"]
-        if rule.states == 1 and isinstance(zoneout, (tuple, list)):
+        if len(rule.states) == 1 and isinstance(zoneout, (tuple, list)):
             raise ValueError(f"`zoneout` (={zoneout!r}) must be one probability: {cls.__name__} has no cell state c")
         dtype = options["dtype"]
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
@@ -114,7 +114,7 @@ class RecurrentModule(nn.Module):
             self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
 
     def _weights(self, spec: LayerSpec, suffix: str) -> Weights:
-        return Weights(**{name: getattr(self, name + suffix) for name in spec.shapes()})
+        return Weights({name: getattr(self, name + suffix) for name in spec.shapes()})
 
     def _reset(self, spec: LayerSpec, suffix: str, forget_bias: float | None) -> None:
         """Draw one layer's initial weights, in torch's order."""

@@ -15,9 +15,7 @@ from framecast.kernels import layer_pass
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
 from ._options import Size, flag, layer_spec, per_axis, whole
-from ._states import check_pair, check_spatial_size, check_state, describe, zero_state
-
-_STATE_NAMES = ("h", "c")
+from ._states import check_spatial_size, check_state, check_states, describe, zero_state
 
 
 class RecurrentCell(RecurrentModule):
@@ -109,9 +107,10 @@ class RecurrentCell(RecurrentModule):
             ValueError: if an argument does not fit the cell.
         """
         spec, weight = self._spec, self.weight_hh
-        if hx is not None and spec.rule.states > 1:
-            check_pair(hx, "(h, c)")
-        given = None if hx is None else ((hx,) if spec.rule.states == 1 else tuple(hx))
+        names = spec.rule.states
+        if hx is not None and len(names) > 1:
+            check_states("hx", hx, names)
+        given = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
         reference: Any = given[0] if input is None and given is not None else input
         self._check_input(input, reference)
         batched = reference.dim() != self._axes + 1
@@ -123,7 +122,7 @@ class RecurrentCell(RecurrentModule):
         if given is None:
             state = zero_state(spec, batch, size, reference)
         else:
-            for name, s, channels in zip(_STATE_NAMES, given, spec.state_channels, strict=False):
+            for name, s, channels in zip(names, given, spec.state_channels, strict=True):
                 check_state(name, s, (*((batch,) if batched else ()), channels, *size), weight)
             state = given if batched else tuple(s.unsqueeze(0) for s in given)
         _, new = layer_pass(

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from framecast import kernels
-from framecast.functional import Activation, Frames, LayerSpec, State, Weights
+from framecast.functional import Activation, Batch, LayerSpec, State, Weights
 from framecast.kernels._torch_rnn import FusedOperator, fused_operator, operators_run
 
 from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
@@ -242,10 +242,10 @@ class RecurrentLayer(RecurrentModule):
 
     def _again(self, training: bool, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """The results of :meth:`_run_short` without torch's operator, as a function of all tensors."""
-        count = self._specs[0].rule.states
-        frames, values = Frames.from_padded(x.transpose(0, 1) if self.batch_first else x), iter(rest[count:])
+        count = len(self._specs[0].rule.states)
+        frames, values = Batch.from_padded(x.transpose(0, 1) if self.batch_first else x), iter(rest[count:])
         weights = [
-            Weights(**{name: next(values) for name in spec.shapes()}) for spec in self._specs for _ in self._suffixes(0)
+            Weights({name: next(values) for name in spec.shapes()}) for spec in self._specs for _ in self._suffixes(0)
         ]
         states = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
         data, finals = self._run_layers(frames, states, weights, training=training, zero_state=False)
@@ -255,7 +255,7 @@ class RecurrentLayer(RecurrentModule):
         return output, *(torch.stack(column) for column in zip(*finals, strict=True))
 
     def _run_layers(
-        self, frames: Frames, states: Sequence[State], weights: Sequence[Weights], *, training: bool, zero_state: bool
+        self, frames: Batch, states: Sequence[State], weights: Sequence[Weights], *, training: bool, zero_state: bool
     ) -> tuple[Tensor, list[State]]:
         """Run layer after layer, with one state and one set of weights per layer and direction."""
         data, finals = frames.data, []
@@ -283,14 +283,14 @@ class RecurrentLayer(RecurrentModule):
         assert data is not None
         return data, finals
 
-    def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
+    def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Batch, list[State], bool]:
         if steps is not None:
             raise ValueError("`steps` is for layers with `input_size=0`; here the input says how many there are")
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
             self._check_frames(input.data, "input.data", ("M",))
-            frames, batched = Frames.from_packed(input), True
+            frames, batched = Batch.from_packed(input), True
         else:
             if not isinstance(input, Tensor):
                 raise ValueError(f"`input` must be a tensor or a PackedSequence, got {type(input).__name__}")
@@ -305,7 +305,7 @@ class RecurrentLayer(RecurrentModule):
                 raise ValueError("`input` has no time steps (T = 0)")
             if lengths is not None:
                 lengths = check_lengths(lengths, input.shape[0], input.shape[1])
-            frames = Frames.from_padded(input, lengths)
+            frames = Batch.from_padded(input, lengths)
         assert frames.data is not None
         size = tuple(frames.data.shape[2:])
         check_spatial_size("input", size, self._spatial_size)
@@ -315,7 +315,7 @@ class RecurrentLayer(RecurrentModule):
             states = frames.sort(self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0))
         return frames, states, batched
 
-    def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Frames, list[State], bool]:
+    def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Batch, list[State], bool]:
         if input is not None:
             raise ValueError("`input` must be None: the layer has `input_size=0`")
         if lengths is not None:
@@ -326,7 +326,7 @@ class RecurrentLayer(RecurrentModule):
         batch, size, batched = self._states.sizes_of(hx, self._axes)
         check_spatial_size("hx", size, self._spatial_size)
         states = self._states.split(hx, batch, size, batched, self.weight_hh_l0)
-        return Frames(None, [batch] * steps, batch), states, batched
+        return Batch(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
         wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self._axes :])

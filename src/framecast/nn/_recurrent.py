@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from framecast.functional import Frames, State, unroll
+from framecast.functional import Batch, State, unroll
 
 from ._layer import check_lengths
 from ._options import flag
@@ -71,7 +71,7 @@ class Recurrent(nn.Module):
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
-            frames = Frames.from_packed(input)
+            frames = Batch.from_packed(input)
         else:
             if not isinstance(input, Tensor) or input.dim() < 3:
                 raise ValueError(f"`input` must be a PackedSequence or a tensor (T, N, ...), got {describe(input)}")
@@ -79,7 +79,7 @@ class Recurrent(nn.Module):
             if not len(padded):
                 raise ValueError("`input` has no time steps (T = 0)")
             checked = None if lengths is None else check_lengths(lengths, padded.shape[0], padded.shape[1])
-            frames = Frames.from_padded(padded.contiguous(), checked)
+            frames = Batch.from_padded(padded.contiguous(), checked)
         assert frames.data is not None
         outputs, finals = [], []
         cells = [self.cell] if self.reverse_cell is None else [self.cell, self.reverse_cell]
@@ -107,7 +107,7 @@ class Recurrent(nn.Module):
         return tuple(part[direction] for part in parts)
 
     @staticmethod
-    def _run(cell: nn.Module, frames: Frames, state: State | None, *, reverse: bool) -> tuple[Tensor, State]:
+    def _run(cell: nn.Module, frames: Batch, state: State | None, *, reverse: bool) -> tuple[Tensor, State]:
         assert frames.data is not None
         steps = frames.data.split(frames.batch_sizes)
         if state is None:

@@ -16,8 +16,6 @@ from framecast.functional import LayerSpec, State
 
 from ._base import check_like
 
-NAMES = ("h_0", "c_0")
-
 
 @dataclass(frozen=True)
 class StateForm:
@@ -47,13 +45,13 @@ class StateForm:
         Raises:
             ValueError: if a part is missing or has another shape, device or dtype than it must.
         """
-        count = self.specs[0].rule.states
-        parts = (hx,) if count == 1 else hx
-        if count > 1:
-            check_pair(hx, "(h_0, c_0)")
+        names = [f"{name}_0" for name in self.specs[0].rule.states]
+        parts = (hx,) if len(names) == 1 else hx
+        if len(names) > 1:
+            check_states("hx", hx, names)
         sizes, rows = self._sizes(size), (batch,) if batched else ()
         columns: list[list[Tensor]] = []
-        for index, (name, part) in enumerate(zip(NAMES, parts, strict=False)):
+        for index, (name, part) in enumerate(zip(names, parts, strict=True)):
             channels = [spec.state_channels[index] for spec in self.specs]
             if self.per_layer:
                 if not isinstance(part, (tuple, list)) or len(part) != len(self.specs):
@@ -125,14 +123,15 @@ def check_state(name: str, state: Any, shape: tuple[int, ...], weight: Tensor) -
     check_like(name, state, weight)
 
 
-def check_pair(hx: Any, names: str) -> None:
-    """Check that ``hx`` holds two states.
+def check_states(argument: str, states: Any, names: Sequence[str]) -> None:
+    """Check that several states are given as a tuple of as many as there are ``names``.
 
     Raises:
-        ValueError: if it is no pair.
+        ValueError: if they are not.
     """
-    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
-        raise ValueError(f"`hx` must be a pair {names}, got {describe(hx)}")
+    if not isinstance(states, (tuple, list)) or len(states) != len(names):
+        form = "a pair" if len(names) == 2 else f"a tuple of {len(names)}"
+        raise ValueError(f"`{argument}` must be {form} ({', '.join(names)}), got {describe(states)}")
 
 
 def check_spatial_size(name: str, size: tuple[int, ...], spatial_size: tuple[int, ...] | None) -> None:

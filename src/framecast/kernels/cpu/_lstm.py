@@ -61,7 +61,6 @@ def takes(plan: Plan, weights: Weights, data: Tensor | None, state: State) -> bo
     if PASSES[spec.rule] is not LSTMPass or not plan.constant or data is None or len(data) != plan.total:
         return False
     assert weights.weight_ih is not None
-    assert weights.weight_hh is not None
     suits = (
         is_plain(spec) and Tiles.take(spec.input, weights.weight_ih) and Tiles.take(spec.recurrent, weights.weight_hh)
     )
@@ -268,5 +267,7 @@ def _each(given: Arguments, function: Callable[[Tensor], Tensor]) -> Arguments:
 
 
 def _reference(plan: Plan, given: Arguments) -> tuple[Tensor, Tensors]:
-    weights = Weights(given.weight_ih, given.weight_hh, bias_ih=given.bias, weight_ch=given.weight_ch)
+    weights = Weights.of(
+        weight_ih=given.weight_ih, weight_hh=given.weight_hh, bias_ih=given.bias, weight_ch=given.weight_ch
+    )
     return layer_pass(plan.spec, weights, given.data, plan.sizes, (given.h, given.c), reverse=plan.reverse)

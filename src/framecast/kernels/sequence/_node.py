@@ -63,10 +63,11 @@ def sequence_pass(
     spec, weights, data, state = _in_two_axes(spec, *_in_one_type(weights, data, state))
     weights = _one_bias(spec, weights)
     data = None if data is None else channels_last(data)
-    assert weights.weight_hh is not None
     dtype = weights.weight_hh.dtype
     state = (state[0].to(dtype), *(s.float() if dtype in HALF_TYPES else s for s in state[1:]))
-    recorded = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (data, *state, *weights))
+    recorded = torch.is_grad_enabled() and any(
+        t is not None and t.requires_grad for t in (data, *state, *weights.tensors.values())
+    )
     keep = ("states" if redo and PASSES[spec.rule].REDOES else "gates") if recorded else "nothing"
     plan = Plan(spec, tuple(batch_sizes), len(state[0]), tuple(state[0].shape[2:]), reverse, zero_state, keep, steps)
     tensors = (*(channels_last(s) for s in state), weights.weight_hh, weights.bias_hh, weights.weight_ch)
@@ -97,7 +98,7 @@ class _SequencePass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, *tensors: Any) -> Tensors:
-        states = plan.spec.rule.states
+        states = len(plan.spec.rule.states)
         outputs, held = _forward(plan, [None if t is None else t.detach() for t in tensors[:-3]])
         ctx.plan, ctx.spent = plan, False
         ctx.count, ctx.types = len(held), [t.dtype for t in tensors[1 : 1 + states]]
@@ -108,7 +109,7 @@ class _SequencePass(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        plan, states = ctx.plan, ctx.plan.spec.rule.states
+        plan, states = ctx.plan, len(ctx.plan.spec.rule.states)
         saved = ctx.saved_tensors
         held, rest = saved[: ctx.count], saved[ctx.count :]
         state, parameters, inputs = rest[:states], rest[states:-3], rest[-3:]
@@ -147,7 +148,9 @@ def _backward(
         run, states, sums = _pass(plan, parameters), tuple(map(matrix, state)), None
         if plan.keep == "states" or held is None:
             data, weight_ih, bias_ih = inputs
-            sums = matrix(_gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0]))
+            sums = matrix(
+                _gate_sums(plan.spec, Weights.of(weight_ih=weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])
+            )
         if held is None:
             assert sums is not None
             held, sums = run.forward(sums, states).held, None
@@ -173,14 +176,14 @@ def _through_reference(
     create_graph = torch.is_grad_enabled()
     data, weight_ih, bias_ih = inputs
     with torch.enable_grad(), torch.autocast(state[0].device.type, enabled=False):
-        sums = _gate_sums(plan.spec, Weights(weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])
+        sums = _gate_sums(plan.spec, Weights.of(weight_ih=weight_ih, bias_ih=bias_ih), data, plan.sizes, state[0])
         # New nodes: one input may have been made from another, and that path is not ours to follow.
         given = [None if t is None else t.view_as(t) for t in (sums, *state, *parameters)]
         for tensor, wanted in zip(given, needed[1:], strict=False):
             if tensor is not None and wanted and not tensor.requires_grad:
                 tensor.requires_grad_()
         weight_hh, bias_hh, weight_ch = given[-3:]
-        weights = Weights(weight_hh=weight_hh, bias_hh=bias_hh, weight_ch=weight_ch)
+        weights = Weights.of(weight_hh=weight_hh, bias_hh=bias_hh, weight_ch=weight_ch)
         assert given[0] is not None
         output, final = gated_pass(
             plan.spec,
@@ -236,16 +239,12 @@ class StepwiseSums(Sequence[Tensor]):
 
 def _in_one_type(weights: Weights, data: Tensor | None, state: State) -> tuple[Weights, Tensor | None, State]:
     """Under autocast, everything that a convolution reads in the autocast type."""
-    assert weights.weight_hh is not None
     dtype = compute_type(weights.weight_hh)
     if dtype == weights.weight_hh.dtype:
         return weights, data, state
     # Peepholes are not a convolution's: they multiply c in its own type.
-    cast = {
-        name: value if value is None or name == "weight_ch" else value.to(dtype)
-        for name, value in weights._asdict().items()
-    }
-    return Weights(**cast), None if data is None else data.to(dtype), (state[0].to(dtype), *state[1:])
+    cast = {name: value if name == "weight_ch" else value.to(dtype) for name, value in weights.tensors.items()}
+    return Weights(cast), None if data is None else data.to(dtype), (state[0].to(dtype), *state[1:])
 
 
 def _one_bias(spec: LayerSpec, weights: Weights) -> Weights:
@@ -253,7 +252,7 @@ def _one_bias(spec: LayerSpec, weights: Weights) -> Weights:
     if weights.bias_hh is None or PASSES[spec.rule] is GRUPass:
         return weights
     first = weights.bias_hh if weights.bias_ih is None else weights.bias_ih + weights.bias_hh
-    return weights._replace(bias_ih=first, bias_hh=None)
+    return weights.replace(bias_ih=first, bias_hh=None)
 
 
 def _in_two_axes(
@@ -282,12 +281,8 @@ def _in_two_axes(
         )
 
     spec = replace(spec, input=projection(spec.input), recurrent=projection(spec.recurrent))
-    kernels = {
-        name: widen(value)
-        for name, value in weights._asdict().items()
-        if value is not None and name in ("weight_ih", "weight_hh")
-    }
-    return spec, weights._replace(**kernels), None if data is None else widen(data), tuple(map(widen, state))
+    kernels = {name: widen(value) for name, value in weights.tensors.items() if name in ("weight_ih", "weight_hh")}
+    return spec, weights.replace(**kernels), None if data is None else widen(data), tuple(map(widen, state))
 
 
 def _out_of_two_axes(x: Tensor, axes: int) -> Tensor:
