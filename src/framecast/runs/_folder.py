@@ -125,14 +125,17 @@ class RunFolder:
         """Record a split."""
         _write_text(self.split, json.dumps(split.as_dict(), indent=1))
 
-    def read_embedding_epochs(self) -> dict[str, np.ndarray] | None:
+    def read_embedding_epochs(self, *required: str) -> dict[str, np.ndarray] | None:
         """Return all arrays of :attr:`embedding_epochs`; None if there is no such file.
 
+        Args:
+            required: names of arrays that must be among them.
+
         Raises:
-            ValueError: if it is damaged.
+            ValueError: if it is damaged, or an array is missing.
         """
         path = self.embedding_epochs
-        return read_arrays(path, remedy="delete it, or train again") if path.is_file() else None
+        return read_arrays(path, *required, remedy="delete it, or train again") if path.is_file() else None
 
     def write_embedding_epochs(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Write :attr:`embedding_epochs`."""

@@ -29,8 +29,8 @@ class ScoreTitle:
 
     @property
     def heading(self) -> str:
-        """The title, with a capital letter."""
-        return capitalized(self.title)
+        """The title, with a capital letter; of an unknown score the key, as it is."""
+        return capitalized(self.title) if self.better else self.title
 
     @property
     def with_unit(self) -> str:
