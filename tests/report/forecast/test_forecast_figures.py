@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence, features
 
-from framecast.report import Examples, Scale, read_examples, save_strip, strip_figure
+from framecast.report import Examples, read_examples, save_strip, strip_figure
 from framecast.report.forecast._animation import animate
-from framecast.report.forecast._strip import choose, shown_times
-from framecast.report.shared._charts import _envelope, lead_time_chart, learning_curve, smoothed, spread, svg_uri
-from framecast.report.shared._frames import (
-    NO_DATA,
-    error_limit,
-    error_picture,
-    frame_colours,
-    frame_picture,
-    picture_uri,
-)
+from framecast.report.forecast._frames import NO_DATA, error_limit, error_picture, frame_colours, frame_picture
+from framecast.report.forecast._lead_time_chart import lead_time_chart
+from framecast.report.forecast._strip import choose
+from framecast.report.shared._axes import spread, svg_uri
+from framecast.report.shared._learning_curve import _envelope, learning_curve, smoothed
+from framecast.report.shared._pictures import even_indices, picture_uri
+from framecast.runs import Scale
 
 GREY = Scale(0.0, 255.0, "grey level")
 
@@ -98,8 +95,8 @@ def test_examples_are_chosen_by_squared_error():
     assert choose(one)[0].squared_error == pytest.approx(4 * 0.09)
 
 
-def test_shown_times_are_even_and_hold_both_ends():
-    assert shown_times(60, 10) == [0, 7, 13, 20, 26, 33, 39, 46, 52, 59]
+def test_even_indices_are_even_and_hold_both_ends():
+    assert even_indices(60, 10) == [0, 7, 13, 20, 26, 33, 39, 46, 52, 59]
 
 
 @pytest.mark.parametrize(("shape", "masked"), [((1, 32, 32), True), ((3, 40, 60), False), ((3, 300, 400), False)])

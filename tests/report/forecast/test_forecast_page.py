@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from framecast.report import write_report
-from framecast.report.forecast._run import Run
-from framecast.report.shared._words import SCORE_NAMES, headline, number
+from framecast.report.forecast._run import ForecastRun
+from framecast.report.forecast._words import headline
+from framecast.report.shared._words import number
+from framecast.runs import FORECAST_SCORES, ResultFolder, RunFolder
 
 VOID = {"meta", "img", "source", "br", "col", "link"}
 
@@ -140,7 +142,7 @@ def test_large_frames_over_a_long_horizon_stay_small(make_run):
 
 def test_headline_owns_up_to_a_model_that_loses():
     scores = {name: {"mse": {"mean": mse, "by_lead_time": [mse]}} for name, mse in (("model", 3.0), ("zero", 2.0))}
-    run = Run("x", "", scores=scores, protocol={"split": "val"}, test="test")
+    run = ForecastRun(RunFolder("x"), "", results=ResultFolder("x/test"), protocol={"split": "val"}, scores=scores)
     assert headline(run) == (
         "Squared error (MSE) 3.000 per frame on the validation data: 1.50 of the best baseline’s (all zero), "
         "so the baseline is not beaten."
@@ -163,5 +165,5 @@ def test_an_unknown_score_is_shown_without_a_verdict(make_run):
 def test_directions_are_those_of_the_metrics():
     scores = pytest.importorskip("framecast.metrics").SCORES
     assert {name: score.better for name, score in scores.items()} == {
-        name: score.better for name, score in SCORE_NAMES.items()
+        name: score.better for name, score in FORECAST_SCORES.items()
     }

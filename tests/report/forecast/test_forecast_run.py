@@ -4,7 +4,12 @@ import os
 import numpy as np
 import pytest
 
-from framecast.report.forecast._run import Examples, Scale, read_examples, read_run
+from framecast.report.forecast._run import Examples, read_examples, read_forecast_run
+from framecast.runs import RunFolder, Scale
+
+
+def read_run(path, test=None):
+    return read_forecast_run(RunFolder(path), test)
 
 
 def append_version(run, version, steps, loss):

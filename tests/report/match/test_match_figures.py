@@ -9,12 +9,12 @@ from sklearn.decomposition import PCA
 
 from framecast.report.match import _movement
 from framecast.report.match._charts import distance_chart, roc_chart, validation_chart
+from framecast.report.match._class_colours import COLOURS, OTHERS, class_colours
 from framecast.report.match._embedding import apart, embedding_figure, embedding_picture
 from framecast.report.match._mistakes import hardest_pairs
 from framecast.report.match._movement import animate_movement
-from framecast.report.match._principal_axes import fit_projection, view
+from framecast.report.match._plane import fit_plane, window
 from framecast.report.match._run import Embedding, MatchPairs, Movement
-from framecast.report.shared._palette import COLOURS, OTHERS, class_palette
 
 # What a reader of each kind of colour vision sees, in linear light (Machado, Oliveira and Fernandes 2009, severity 1).
 SIGHT = {
@@ -57,7 +57,7 @@ def test_class_colours_are_told_apart_by_all_readers(sight):
 
 
 def test_ten_classes_have_a_colour_each_in_the_order_of_their_labels():
-    palette = class_palette(np.array([9, 9, 3, 0, 1, 2, 4, 5, 6, 7, 8]), [f"class {label}" for label in range(12)])
+    palette = class_colours(np.array([9, 9, 3, 0, 1, 2, 4, 5, 6, 7, 8]), [f"class {label}" for label in range(12)])
     assert palette.names == [f"class {label}" for label in range(10)]
     assert palette.colours == list(COLOURS)
     assert palette.groups(np.array([3, 9])).tolist() == [3, 9]
@@ -68,7 +68,7 @@ def test_ten_classes_have_a_colour_each_in_the_order_of_their_labels():
 
 def test_of_many_classes_the_most_frequent_have_colours_and_the_rest_is_grey():
     labels = np.repeat(np.arange(12), [1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 1])
-    palette = class_palette(labels, [f"class {label}" for label in range(12)])
+    palette = class_colours(labels, [f"class {label}" for label in range(12)])
     assert palette.names == [*(f"class {label}" for label in range(1, 11)), "2 others"]
     assert palette.colours == [*COLOURS, OTHERS]
     assert palette.others == 10
@@ -77,39 +77,39 @@ def test_of_many_classes_the_most_frequent_have_colours_and_the_rest_is_grey():
 
 def test_many_classes_with_a_slash_in_their_names_are_grouped_by_what_is_before_it():
     classes = [f"{alphabet}/character{number}" for alphabet in ("Greek", "Latin") for number in range(8)]
-    palette = class_palette(np.arange(16), classes)
+    palette = class_colours(np.arange(16), classes)
     assert palette.names == ["Greek", "Latin"]
     assert palette.groups(np.array([0, 7, 8])).tolist() == [0, 0, 1]
     assert palette.grouped
-    assert not class_palette(np.arange(9), classes).grouped  # nine classes need no groups
+    assert not class_colours(np.arange(9), classes).grouped  # nine classes need no groups
 
 
 def test_principal_components_are_those_of_scikit_learn():
     vectors = np.random.default_rng(0).normal(size=(50, 6)) * [1, 5, 2, 0.1, 3, 1]
-    projection = fit_projection(vectors)
+    plane = fit_plane(vectors)
     reference = PCA(2).fit(vectors)
-    assert projection.shares == pytest.approx(reference.explained_variance_ratio_)
-    assert np.abs(projection(vectors)) == pytest.approx(np.abs(reference.transform(vectors)))
-    assert (projection.directions.max(axis=1) > 0.5).all()
+    assert plane.shares == pytest.approx(reference.explained_variance_ratio_)
+    assert np.abs(plane(vectors)) == pytest.approx(np.abs(reference.transform(vectors)))
+    assert (plane.directions.max(axis=1) > 0.5).all()
     first, second = (round(100 * share) for share in reference.explained_variance_ratio_)
-    assert projection.axis_names == (f"first principal component, {first} % of the variance",
+    assert plane.axis_names == (f"first principal component, {first} % of the variance",
                                      f"second, {second} % of the variance")  # fmt: skip
 
 
 def test_two_numbers_stay_as_they_are_and_one_is_drawn_on_a_line():
     vectors = np.random.default_rng(0).normal(size=(5, 2))
-    assert (fit_projection(vectors)(vectors) == vectors).all()
-    assert fit_projection(vectors).shares is None
-    assert (fit_projection(vectors[:, :1])(vectors[:, :1]) == vectors * [1, 0]).all()
+    assert (fit_plane(vectors)(vectors) == vectors).all()
+    assert fit_plane(vectors).shares is None
+    assert (fit_plane(vectors[:, :1])(vectors[:, :1]) == vectors * [1, 0]).all()
 
 
 def test_the_window_holds_all_points_at_equal_scales():
     points = np.array([[[-1.0, 0.0], [3.0, 1.0]], [[0.0, 0.5], [0.0, 0.2]]])
-    left, bottom, width = view(points, 0.5)
+    left, bottom, width = window(points, 0.5)
     assert left < -1 < 3 < left + width
     assert bottom < 0 < 1 < bottom + 0.5 * width
     assert (left + width / 2, bottom + width / 4) == pytest.approx((1.0, 0.5))
-    assert view(np.ones((4, 2)), 1.0) == (0.5, 0.5, 1.0)
+    assert window(np.ones((4, 2)), 1.0) == (0.5, 0.5, 1.0)
 
 
 def test_thumbnails_keep_clear_of_each_other_and_fill_what_is_free():
@@ -127,8 +127,8 @@ def test_the_picture_has_a_point_for_each_image_and_frames_in_its_colours(shape,
     vectors = generator.normal(size=(60, size)).astype(np.float32)
     labels = generator.integers(0, 3, 60)
     embedding = Embedding(vectors, labels, generator.integers(0, 256, (60, *shape), np.uint8), ["ant", "bee", "cow"])
-    projection, palette = fit_projection(vectors), class_palette(labels, embedding.classes)
-    figure = embedding_figure(embedding, projection, palette)
+    plane, palette = fit_plane(vectors), class_colours(labels, embedding.classes)
+    figure = embedding_figure(embedding, plane, palette)
     axes = figure.axes[0]
     assert len(axes.collections[0].get_offsets()) == 60
     assert 2 * len(axes.images) == len(axes.patches) > 6
@@ -138,7 +138,7 @@ def test_the_picture_has_a_point_for_each_image_and_frames_in_its_colours(shape,
     side = (extents[:, [1, 3]] - extents[:, [0, 2]]).max()
     between = np.abs(centres[:, None] - centres).max(axis=-1)
     assert between[~np.eye(len(centres), dtype=bool)].min() > side
-    points = projection(vectors)
+    points = plane(vectors)
     # The window was not fitted to the last thumbnail, and each lies where its point is.
     low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
     assert ((points > low) & (points < high)).all()
@@ -155,10 +155,10 @@ def test_the_picture_has_a_point_for_each_image_and_frames_in_its_colours(shape,
 def test_an_embedding_that_fell_into_one_point_is_drawn():
     vectors = np.ones((4, 3), np.float32)
     embedding = Embedding(vectors, np.zeros(4, int), np.zeros((4, 5, 5), np.uint8), ["only"])
-    projection = fit_projection(vectors)
-    figure = embedding_figure(embedding, projection, class_palette(embedding.labels, ["only"]))
+    plane = fit_plane(vectors)
+    figure = embedding_figure(embedding, plane, class_colours(embedding.labels, ["only"]))
     assert len(figure.axes[0].images) == 1
-    assert projection.shares == (0, 0)
+    assert plane.shares == (0, 0)
 
 
 def movement_of(epochs, count, size=2, seed=0):
@@ -169,8 +169,8 @@ def movement_of(epochs, count, size=2, seed=0):
 
 def test_the_animation_ends_at_the_last_epoch_and_keeps_its_axes_and_colours():
     movement = movement_of(3, 40)
-    palette = class_palette(movement.labels, ["ant", "bee", "cow"])
-    moving, still, stops = animate_movement(movement, fit_projection(movement.positions[-1]), palette)
+    palette = class_colours(movement.labels, ["ant", "bee", "cow"])
+    moving, still, stops = animate_movement(movement, fit_plane(movement.positions[-1]), palette)
     assert stops == 3
     with Image.open(io.BytesIO(decoded(moving))) as image:
         assert (image.format, image.n_frames) == ("GIF", 3 + 2 * 3)  # three pictures between two epochs
@@ -179,7 +179,7 @@ def test_the_animation_ends_at_the_last_epoch_and_keeps_its_axes_and_colours():
         last = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(frames[-1] - last).mean() < 2
     assert all(np.abs(one - after).max() > 50 for one, after in itertools.pairwise(frames))
-    left, bottom, span = view(movement.positions, (560 - 54) / (840 - 180))
+    left, bottom, span = window(movement.positions, (560 - 54) / (840 - 180))
     pixels = np.array([0, 560]) + (movement.positions - [left, bottom]) * [1, -1] * 660 / span
     for places, frame in zip(pixels, (frames[0], frames[4], frames[-1]), strict=True):
         clear = [i for i in range(40) if (np.abs(places[i + 1 :] - places[i]).max(axis=1) > 9).all()]  # on top
@@ -191,10 +191,10 @@ def test_the_animation_ends_at_the_last_epoch_and_keeps_its_axes_and_colours():
 
 
 def test_a_long_animation_of_many_points_stays_small(monkeypatch):
-    monkeypatch.setattr(_movement, "_MOST_BYTES", 200_000)
+    monkeypatch.setattr(_movement, "MOST_BYTES", 200_000)
     movement = movement_of(30, 500)
-    palette = class_palette(movement.labels, ["ant", "bee", "cow"])
-    moving, _, stops = animate_movement(movement, fit_projection(movement.positions[-1]), palette)
+    palette = class_colours(movement.labels, ["ant", "bee", "cow"])
+    moving, _, stops = animate_movement(movement, fit_plane(movement.positions[-1]), palette)
     assert len(decoded(moving)) < 200_000
     assert stops < 30
     with Image.open(io.BytesIO(decoded(moving))) as image:
@@ -203,8 +203,8 @@ def test_a_long_animation_of_many_points_stays_small(monkeypatch):
 
 def test_one_epoch_is_a_still():
     movement = movement_of(1, 5, size=4)
-    palette = class_palette(movement.labels, ["ant", "bee", "cow"])
-    moving, _, stops = animate_movement(movement, fit_projection(movement.positions[-1]), palette)
+    palette = class_colours(movement.labels, ["ant", "bee", "cow"])
+    moving, _, stops = animate_movement(movement, fit_plane(movement.positions[-1]), palette)
     assert stops == 1
     with Image.open(io.BytesIO(decoded(moving))) as image:
         assert image.n_frames == 1

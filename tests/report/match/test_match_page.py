@@ -39,7 +39,7 @@ def test_the_report_is_one_file_with_scores_and_protocol(make_match_run):
     assert all(address.startswith("data:image/") for address in addresses)
     assert not re.search(r"https?://|@import|url\(|<link", source)
     assert not re.search(r'alt=""', source)
-    assert "Nearest neighbours</dt><dd class" not in source  # a score of None is left out
+    assert "Nearest-neighbour accuracy</dt><dd class" not in source  # a score of None is left out
     assert len(source) < 4_000_000
 
 

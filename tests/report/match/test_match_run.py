@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from framecast.report import write_report
-from framecast.report.forecast._run import read_task
-from framecast.report.match._run import MatchPairs, read_match, read_match_run, read_movement
+from framecast.report._html import read_task
+from framecast.report.match import _run
+from framecast.report.match._run import MatchPairs, read_match, read_movement
+from framecast.runs import RunFolder
+
+
+def read_match_run(path, test=None):
+    return _run.read_match_run(RunFolder(path), test)
 
 
 def damage(path, **changes):
@@ -27,7 +33,7 @@ def test_all_of_a_run_is_read(make_match_run):
     assert run.embedding.classes == [str(digit) for digit in range(10)]
     assert run.pairs.threshold == pytest.approx(0.7317)
     assert run.movement.epochs.tolist() == [1, 2, 3]
-    assert run.test == "test"
+    assert run.results.name == "test"
     with np.load(path / "test" / "match.npz") as file:
         assert (run.embedding.vectors == file["embeddings"]).all()
         assert (run.pairs.images == file["pairs"]).all()
@@ -48,10 +54,10 @@ def test_a_threshold_that_is_not_finite_is_none(make_match_run, threshold):
 
 
 def test_the_task_is_what_the_metrics_name_or_what_the_files_show(make_match_run, make_run):
-    assert read_task(make_match_run("a")) == "match"
-    assert read_task(make_match_run("b", tested=False)) == "match"
-    assert read_task(make_run("c")) == "forecast"
-    assert read_task(make_run("d", tested=False)) == "forecast"
+    assert read_task(RunFolder(make_match_run("a"))) == "match"
+    assert read_task(RunFolder(make_match_run("b", tested=False))) == "match"
+    assert read_task(RunFolder(make_run("c"))) == "forecast"
+    assert read_task(RunFolder(make_run("d", tested=False))) == "forecast"
 
 
 def test_an_unknown_task_is_named(make_match_run):
@@ -115,16 +121,16 @@ def test_arrays_that_do_not_fit_each_other(make_match_run, changes, words):
     ],
 )
 def test_a_damaged_movement(make_match_run, changes, words):
-    path = make_match_run() / "embedding_epochs.npz"
-    damage(path, **changes)
+    run = RunFolder(make_match_run())
+    damage(run.embedding_epochs, **changes)
     with pytest.raises(ValueError, match=words):
-        read_movement(path)
+        read_movement(run)
 
 
 def test_epochs_count_from_one_where_they_are_not_given(make_match_run):
-    path = make_match_run(epochs=4) / "embedding_epochs.npz"
-    damage(path, epochs=None)
-    assert read_movement(path).epochs.tolist() == [1, 2, 3, 4]
+    run = RunFolder(make_match_run(epochs=4))
+    damage(run.embedding_epochs, epochs=None)
+    assert read_movement(run).epochs.tolist() == [1, 2, 3, 4]
 
 
 def test_the_newest_test_folder_says_what_the_report_tells(make_match_run):

@@ -1,27 +1,35 @@
-"""The forecast in motion: input, then forecast beside truth and error."""
+"""A forecast in motion: the input frames, then each forecast frame between the true one and the error."""
 
 import io
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageDraw, features
 
-from ..shared._frames import data_uri, error_picture, frame_picture, is_photograph, picture_uri
-from ._run import Examples, Scale
+from framecast.runs import Scale
 
-_MOST_BYTES = 1_500_000
+from ..shared._palette import BLUE, EDGE, INK
+from ..shared._pictures import MOST_BYTES, data_uri, draw_time_bar, font, picture_uri
+from ._frames import error_picture, frame_picture, is_photograph
+from ._run import Examples
+
 _PANEL = 288
 _GAP = 20
 _HEADER = 46
 _FOOTER = 80
-_INK, _QUIET, _ACCENT, _RULE, _EMPTY = "#1c2330", "#636b7a", "#0072b2", "#d5d8df", "#f7f7f7"
+_QUIET, _EMPTY = "#636b7a", "#f7f7f7"
+_PAST, _FUTURE = "#8d95a5", "#e4e6eb"
 
 
 def animate(examples: Examples, index: int, scale: Scale, limit: float) -> tuple[str, str]:
-    """Return an animation of one example and its last frame as a still, both as addresses that hold them.
+    """Return an animation of one example, and its last frame as a still, both as addresses that hold them.
 
-    WebP, or an animated PNG where Pillow was built without WebP.
+    The animation is a WebP, or an animated PNG where Pillow was built without WebP.
+
+    Args:
+        examples: examples that a test stored.
+        index: index of the example to animate.
+        scale: scale of the data, which selects the colours.
+        limit: error at which the colours of the error saturate, in unit scale.
     """
     inputs, horizon = examples.input.shape[1], examples.target.shape[1]
     frames = [_compose(examples, index, time, scale, limit) for time in range(inputs + horizon)]
@@ -36,7 +44,7 @@ def animate(examples: Examples, index: int, scale: Scale, limit: float) -> tuple
         settings.insert(0, {"lossless": True, "quality": 60})
     for setting in settings:
         data = _encode(frames, "WEBP", durations, method=4, **setting)
-        if len(data) < _MOST_BYTES:
+        if len(data) < MOST_BYTES:
             break
     return data_uri(data, "webp"), still
 
@@ -48,13 +56,12 @@ def _encode(frames: list[Image.Image], kind: str, durations: list[int], **settin
 
 
 def _compose(examples: Examples, index: int, time: int, scale: Scale, limit: float) -> Image.Image:
-    """One picture of the animation, `time` counted from the first input frame."""
+    """Compose one picture of the animation; ``time`` counts from the first input frame."""
     inputs, horizon = examples.input.shape[1], examples.target.shape[1]
     lead = time - inputs
     if lead < 0:
-        frame = examples.input[index, time]
-        seen = frame_picture(frame, scale, _PANEL)
-        panels = [seen, seen, None]
+        frame = frame_picture(examples.input[index, time], scale, _PANEL)
+        panels = [frame, frame, None]
     else:
         truth, forecast = examples.target[index, lead], examples.forecast[index, lead]
         panels = [
@@ -72,32 +79,28 @@ def _compose(examples: Examples, index: int, time: int, scale: Scale, limit: flo
     titles = ("Input", "Input", "Error") if lead < 0 else ("Truth", "Forecast", "Error")
     for place, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         left = 2 + place * (column + _GAP) + (column - width) // 2
-        colour = _QUIET if lead < 0 else _ACCENT if place == 1 else _INK
+        colour = _QUIET if lead < 0 else BLUE if place == 1 else INK
         draw.text((left, 4), title, font=font(27, bold=lead >= 0), fill=colour)
-        draw.rectangle((left - 1, _HEADER - 1, left + width, _HEADER + height), outline=_RULE, fill=_EMPTY)
+        draw.rectangle((left - 1, _HEADER - 1, left + width, _HEADER + height), outline=EDGE, fill=_EMPTY)
         if panel is not None:
             canvas.paste(panel, (left, _HEADER))
         if place == 1 and lead >= 0:
-            draw.rectangle((left - 2, _HEADER - 2, left + width + 1, _HEADER + height + 1), outline=_ACCENT, width=2)
+            draw.rectangle((left - 2, _HEADER - 2, left + width + 1, _HEADER + height + 1), outline=BLUE, width=2)
     _draw_clock(draw, canvas.size, time, inputs, horizon)
     return canvas
 
 
 def _draw_clock(draw: ImageDraw.ImageDraw, size: tuple[int, int], time: int, inputs: int, horizon: int) -> None:
-    """Draw the lead time and a bar with one cell per frame."""
+    """Draw the lead time, and a bar with one cell for each frame."""
     width, height = size
     label = time_label(time - inputs + 1)
-    draw.text((2, height - _FOOTER + 14), label, font=font(27, bold=True), fill=_QUIET if time < inputs else _ACCENT)
-    left, top, count = 2 + 112, height - _FOOTER + 22, inputs + horizon
-    cell = (width - 2 - left) / count
-    gap = 3 if cell > 8 else 1
-    for place in range(count):
-        colour = ("#8d95a5" if place < inputs else _ACCENT) if place <= time else "#e4e6eb"
-        start = left + place * cell
-        draw.rectangle((round(start), top, max(round(start + cell) - gap, round(start) + 1), top + 13), fill=colour)
+    draw.text((2, height - _FOOTER + 14), label, font=font(27, bold=True), fill=_QUIET if time < inputs else BLUE)
+    left, top = 2 + 112, height - _FOOTER + 22
+    colours = [*[_PAST] * inputs, *[BLUE] * horizon][: time + 1] + [_FUTURE] * (inputs + horizon - time - 1)
+    cell = draw_time_bar(draw, colours, left=left, right=width - 2, top=top, height=13)
     small = font(21)
     draw.text((left, top + 22), "input", font=small, fill=_QUIET)
-    draw.text((left + max(inputs * cell, 80), top + 22), "forecast", font=small, fill=_ACCENT)
+    draw.text((left + max(inputs * cell, 80), top + 22), "forecast", font=small, fill=BLUE)
 
 
 def time_label(lead_time: int) -> str:
@@ -110,9 +113,3 @@ def time_label(lead_time: int) -> str:
     if lead_time == 0:
         return "t"
     return f"t+{lead_time}" if lead_time > 0 else f"t−{-lead_time}"
-
-
-def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return the typeface that comes with matplotlib, `size` pixels high."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return ImageFont.truetype(str(folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")), size)

@@ -5,68 +5,63 @@ from typing import Any
 
 import numpy as np
 
-from ..shared._charts import lead_time_chart, svg_uri
-from ..shared._frames import (
-    ERROR_COLOURS,
-    NO_DATA,
-    colour_stops,
-    error_limit,
-    frame_colours,
-    is_photograph,
-    picture_uri,
-)
+from framecast.runs import RunFolder
+
 from ..shared._page import render_page
-from ..shared._words import (
-    SCORE_NAMES,
-    Scores,
-    baselines,
-    best_of,
-    forecast_name,
-    headline,
-    number,
-    protocol_rows,
-    ratio,
-    score_name,
-    short,
-)
+from ..shared._pictures import even_indices, picture_uri
+from ..shared._words import short
 from ._animation import animate
-from ._run import Examples, Run
-from ._strip import choose, shown_times, strip_pictures
+from ._frames import ERROR_COLOURS, NO_DATA, colour_stops, error_limit, frame_colours, is_photograph
+from ._run import Examples, ForecastRun, read_forecast_run
+from ._score_tables import lead_time_charts, lead_time_tables, mean_table
+from ._strip import Block, choose, strip_pictures
+from ._words import headline, protocol
 
 _COLUMNS = 10
 _PICTURE = 176
 
 
-def forecast_page(run: Run) -> str:
-    """Return the report of a run that forecasts, as HTML."""
+def page(folder: RunFolder, test: str | None = None) -> str:
+    """Return the report of a run that forecasts, as HTML.
+
+    Args:
+        folder: folder of the run.
+        test: name of the folder of test results; None for the newest. Without any, the page leaves the scores out and
+            says how to get them.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
+        ValueError: if a file in it cannot be read.
+    """
+    run = read_forecast_run(folder, test)
     content = {
         "headline": headline(run),
         "moving": run.examples is not None,
         "examples": _examples(run, run.examples) if run.examples else None,
-        "scores": _score_table(run.scores) if run.scores else None,
-        "charts": _charts(run.scores),
-        "by_lead_time": _lead_time_tables(run.scores),
-        "protocol": protocol_rows(run),
+        "scores": mean_table(run.scores) if run.scores else None,
+        "charts": lead_time_charts(run.scores),
+        "by_lead_time": lead_time_tables(run.scores),
+        "protocol": protocol(run),
     }
     return render_page("forecast/page.html.j2", run, content)
 
 
-def _examples(run: Run, examples: Examples) -> dict[str, Any]:
-    chosen = choose(examples)
-    indices = [choice.index for choice in chosen]
+def _examples(run: ForecastRun, examples: Examples) -> dict[str, Any]:
+    choices = choose(examples)
+    indices = [choice.index for choice in choices]
     limit = error_limit(examples.forecast[indices], examples.target[indices], run.scale)
     scale, span = run.scale, limit * (run.scale.high - run.scale.low)
-    moving, still = animate(examples, chosen[0].index, scale, limit)
-    arrays = (examples.input[indices], examples.target[indices], examples.forecast[indices])
+    animation, still = animate(examples, indices[0], scale, limit)
+    missing = any(np.isnan(array[indices]).any() for array in (examples.input, examples.target, examples.forecast))
     channels = examples.input.shape[2]
     return {
-        "animation": moving,
+        "animation": animation,
         "still": still,
         "count": len(examples),
         "inputs": examples.input.shape[1],
         "horizon": examples.target.shape[1],
         "subset": max(examples.input.shape[1], examples.target.shape[1]) > _COLUMNS,
-        "shown": len(shown_times(examples.target.shape[1], _COLUMNS)),
+        "shown": len(even_indices(examples.target.shape[1], _COLUMNS)),
         "strips": [
             {
                 "title": choice.title,
@@ -74,92 +69,33 @@ def _examples(run: Run, examples: Examples) -> dict[str, Any]:
                 "index": choice.index,
                 "blocks": _encode(strip_pictures(examples, choice.index, _COLUMNS, scale, limit, _PICTURE), examples),
             }
-            for choice in chosen
+            for choice in choices
         ],
         "frame_key": None
         if channels == 3
         else _Key(colour_stops(frame_colours(scale)), [short(scale.low), short(scale.high)], scale.words),
         "error_key": _Key(colour_stops(ERROR_COLOURS), [short(-span), "0", f"+{short(span)}"], scale.words),
-        "missing": "#" + "".join(f"{part:02x}" for part in NO_DATA) if _has_nan(arrays) else None,
+        "missing": "#" + "".join(f"{part:02x}" for part in NO_DATA) if missing else None,
         "channels": channels,
     }
 
 
 @dataclass(frozen=True)
 class _Key:
+    """A key of colours."""
+
     colours: list[str]
     ticks: list[str]
     unit: str
 
 
-def _encode(blocks: list[Any], examples: Examples) -> list[dict[str, Any]]:
+def _encode(blocks: tuple[Block, Block], examples: Examples) -> list[dict[str, Any]]:
+    """Return the blocks with addresses in place of pictures."""
     photograph = is_photograph(examples.input, _PICTURE)
     return [
         {
-            "labels": labels,
-            "rows": {
-                name: [picture_uri(picture, photograph) for picture in pictures] for name, pictures in rows.items()
-            },
+            "labels": block.labels,
+            "rows": {name: [picture_uri(picture, photograph) for picture in row] for name, row in block.rows.items()},
         }
-        for labels, rows in blocks
+        for block in blocks
     ]
-
-
-def _has_nan(arrays: tuple[Any, ...]) -> bool:
-    return any(bool(np.isnan(array).any()) for array in arrays)
-
-
-def _keys(scores: Scores) -> list[str]:
-    """Return the scores that some forecast has, those with a name first."""
-    present = {key for forecast in scores.values() for key, score in forecast.items() if score["mean"] is not None}
-    return [key for key in SCORE_NAMES if key in present] + sorted(present - set(SCORE_NAMES))
-
-
-def _score_table(scores: Scores) -> dict[str, Any]:
-    names = [name for name in ["model", *baselines(scores)] if name in scores]
-    rows = []
-    for key in _keys(scores):
-        best = best_of(scores, key, names)
-        cells = [(scores[name].get(key, {}).get("mean"), name == best) for name in names]
-        rows.append({"score": score_name(key), "cells": cells, "against": _against(scores, key)})
-    return {
-        "names": [(forecast_name(name), name == "model") for name in names],
-        "rows": rows,
-        "against": any(row["against"] for row in rows),
-    }
-
-
-def _against(scores: Scores, key: str) -> str | None:
-    """Say how the model compares with the best baseline: a ratio where less is better, else a difference."""
-    value, best = scores.get("model", {}).get(key, {}).get("mean"), best_of(scores, key, baselines(scores))
-    if value is None or best is None:
-        return None
-    other = scores[best][key]["mean"]
-    if score_name(key).better == "higher":
-        return ("+" if value >= other else "") + number(value - other)
-    return f"×\u202f{ratio(value / other)}" if other else None
-
-
-def _charts(scores: Scores) -> list[dict[str, Any]]:
-    """Charts of the scores by lead time; OpenSTL's SSIM only repeats the other's shape and stays in the table."""
-    charts = []
-    for key in _keys(scores):
-        figure = None if key == "ssim_openstl" else lead_time_chart(scores, key)
-        if figure is not None:
-            charts.append({"score": score_name(key), "image": svg_uri(figure)})
-    return charts
-
-
-def _lead_time_tables(scores: Scores) -> list[dict[str, Any]]:
-    tables = []
-    for key in _keys(scores):
-        names = [name for name in ["model", *baselines(scores)] if key in scores.get(name, {})]
-        columns = [scores[name][key]["by_lead_time"] for name in names]
-        tables.append(
-            {
-                "score": score_name(key),
-                "names": [forecast_name(name) for name in names],
-                "rows": list(zip(*columns, strict=False)),
-            }
-        )
-    return tables

@@ -1,31 +1,31 @@
-"""Charts of a run that matches: distances, the ROC, and the scores of validation.
+"""Charts of a run that matches: the distances, the ROC curve, and the scores of validation.
 
 Shape letters: P pairs.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from framecast.metrics import roc, verification
+from framecast.runs import Series, percent
 
-from ..forecast._run import Series
-from ..shared._charts import FONT, INK, QUIET, label_ends, plain_axes
-from ..shared._words import number, short
+from ..shared._axes import FONT, label_ends, label_ticks, plain_axes
+from ..shared._palette import BLUE, INK, QUIET, VERMILION
+from ..shared._words import number
 from ._run import MatchPairs
-from ._words import percent
 
-_SAME, _DIFFERENT = "#0072b2", "#d55e00"
+_SAME, _DIFFERENT = BLUE, VERMILION
 _BINS = 60
 _CURVE_POINTS = 400
 _LEAST_FALSE_ACCEPTS = 1e-5
 
 
 def distance_chart(pairs: MatchPairs) -> Figure:
-    """Draw how often each distance occurs, among pairs of one class and among pairs of two, and the threshold."""
+    """Draw histograms of the distances of pairs of one class and of pairs of two, with the threshold."""
     figure, axes = plain_axes(4.4, 2.9)
-    # A few far ones would press all others into a corner: they are left off the chart.
+    # A few large distances would press all others into a corner: the chart leaves them out.
     end = min(float(pairs.distances.max()), 1.1 * float(np.quantile(pairs.distances, 0.999))) or 1.0
     edges = np.linspace(0, max(end, 1.05 * (pairs.threshold or 0)), _BINS + 1)
     for similar, name, colour in ((False, "two classes", _DIFFERENT), (True, "same class", _SAME)):
@@ -38,8 +38,8 @@ def distance_chart(pairs: MatchPairs) -> Figure:
         axes.axvline(pairs.threshold, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label=label)
     axes.set(xlim=(0, edges[-1]), ylim=(0, None), xlabel="distance")
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(round(100 * value, 6))} %"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(round(value, 6))))
+    label_ticks(axes.yaxis, 100, " %")
+    label_ticks(axes.xaxis)
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1),
@@ -56,13 +56,13 @@ def distance_chart(pairs: MatchPairs) -> Figure:
 
 
 def roc_chart(pairs: MatchPairs) -> Figure:
-    """Draw the ROC over a logarithmic axis of false accepts, with the threshold and the equal error rate marked."""
+    """Draw the ROC curve, false accepts on a logarithmic axis, with the threshold and the equal error rate marked."""
     curve = roc(pairs.distances, pairs.similar)
     scores = verification(pairs.distances, pairs.similar, pairs.threshold)
     least = max(1 / scores.different_pairs, _LEAST_FALSE_ACCEPTS)
     false_accepts = np.geomspace(least, 1, _CURVE_POINTS)
-    reached = np.searchsorted(curve.false_accepts, false_accepts * (1 + 1e-9), side="right") - 1
-    true_accepts = curve.true_accepts[reached]
+    points = np.searchsorted(curve.false_accepts, false_accepts * (1 + 1e-9), side="right") - 1
+    true_accepts = curve.true_accepts[points]
     figure, axes = plain_axes(4.4, 2.9)
     axes.plot(false_accepts, true_accepts, color=_SAME, linewidth=2, drawstyle="steps-post")
     axes.set_xscale("log")
@@ -87,12 +87,12 @@ def roc_chart(pairs: MatchPairs) -> Figure:
     )
     decades = [10.0**power for power in range(-5, 1) if 10.0**power >= least * 0.999]
     axes.xaxis.set_major_locator(FixedLocator(decades))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(round(100 * value, 6))} %"))
+    label_ticks(axes.xaxis, 100, " %")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(round(100 * value, 6))} %"))
-    # The half of the chart that the curve leaves free.
+    label_ticks(axes.yaxis, 100, " %")
+    # The legend lies in the half of the chart that the curve leaves free.
     below = bool(np.interp(np.log(0.02), np.log(false_accepts), true_accepts) > (1 + floor) / 2)
     axes.legend(
         loc="lower right" if below else "upper left",
@@ -109,12 +109,12 @@ def roc_chart(pairs: MatchPairs) -> Figure:
 
 
 def validation_chart(series: Series, name: str, best: str) -> Figure | None:
-    """Draw a share of validation over the steps, its best value ringed; None if it was not logged.
+    """Draw a score of validation over the steps, its best value ringed; None if it was not logged.
 
     Args:
         series: steps and shares from 0 to 1.
-        name: what to call it at the line's end.
-        best: `"lowest"` or `"highest"`.
+        name: name of the score, at the end of the line.
+        best: which value is best, ``"lowest"`` or ``"highest"``.
     """
     if not series[0]:
         return None
@@ -125,13 +125,13 @@ def validation_chart(series: Series, name: str, best: str) -> Figure | None:
     axes.plot(steps[ringed], values[ringed], "o", color="none", markeredgecolor=_SAME, markersize=9)
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    label_ticks(axes.xaxis)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(round(value, 6))} %"))
+    label_ticks(axes.yaxis, unit=" %")
     label_ends(axes, {f"{name}, %": (values, _SAME)})
     return figure
 
 
 def best_place(values: NDArray[np.floating], best: str) -> int:
-    """Return the index of the `"lowest"` or `"highest"` value."""
+    """Return the index of the ``"lowest"`` or ``"highest"`` value."""
     return int({"lowest": np.argmin, "highest": np.argmax}[best](values))

@@ -13,40 +13,40 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..shared._charts import INK, QUIET
-from ..shared._palette import Palette
-from ._principal_axes import Projection, view
+from ..shared._palette import EDGE, INK, QUIET
+from ._class_colours import ClassColours
+from ._plane import Plane, window
 from ._run import Embedding
 
 _WIDTH, _HEIGHT = 9.6, 6.6
-_LEFT, _BOTTOM, _EDGE = 0.3, 0.3, 0.06
+_LEFT, _BOTTOM, _MARGIN = 0.3, 0.3, 0.06
 _THUMBNAIL = 0.3
 _MOST_THUMBNAILS = 140
 _DPI = 190
 
 
-def embedding_figure(embedding: Embedding, projection: Projection, palette: Palette) -> Figure:
+def embedding_figure(embedding: Embedding, plane: Plane, palette: ClassColours) -> Figure:
     """Draw the embedding, coloured by class, with thumbnails that do not overlap.
 
     Args:
         embedding: images and their vectors.
-        projection: the plane to see it in.
-        palette: the colours of its classes.
+        plane: plane in which the vectors are drawn.
+        palette: colours of the classes.
     """
     figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
-    legend = 0.4 + 0.083 * max(len(shortened(name)) for name in palette.names)
-    width, height = _WIDTH - _LEFT - legend, _HEIGHT - _BOTTOM - _EDGE
+    legend = 0.4 + 0.083 * max(len(short_name(name)) for name in palette.names)
+    width, height = _WIDTH - _LEFT - legend, _HEIGHT - _BOTTOM - _MARGIN
     axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / _HEIGHT, width / _WIDTH, height / _HEIGHT))
-    points = projection(embedding.vectors)
-    left, bottom, span = view(points, height / width)
+    points = plane(embedding.vectors)
+    left, bottom, span = window(points, height / width)
     axes.set(xlim=(left, left + span), ylim=(bottom, bottom + span * height / width), xticks=[], yticks=[])
-    axes.spines[:].set(color="#d5d8df", linewidth=0.8)
-    across, up = projection.axis_names
+    axes.spines[:].set(color=EDGE, linewidth=0.8)
+    across, up = plane.axis_names
     axes.set_xlabel(across, fontsize=9.5, color=QUIET, labelpad=6)
     axes.set_ylabel(up, fontsize=9.5, color=QUIET, labelpad=6)
 
     groups = palette.groups(embedding.labels)
-    # In a random order no class lies over all others; those without a colour of their own lie below.
+    # In random order no class covers all others; points without a colour of their own lie below.
     order = np.random.default_rng(0).permutation(len(points))
     order = order[np.argsort(groups[order] != palette.others, kind="stable")]
     size = float(np.clip(12_000 / len(points), 5, 26))
@@ -69,12 +69,12 @@ def embedding_picture(figure: Figure) -> Image.Image:
 
 
 def apart(points: NDArray[np.float64], side: float, most: int) -> list[int]:
-    """Choose points whose squares do not overlap: in turn, each that keeps clear of those before.
+    """Choose points whose squares do not overlap: one after another, each that keeps clear of those before.
 
     Args:
-        points: `(n, 2)`, centres of the squares.
-        side: of a square; a sixth of it is left between two.
-        most: number of points to choose at most.
+        points: ``(n, 2)``, centres of the squares.
+        side: side of a square; a sixth of it stays free between two squares.
+        most: largest number of points to choose.
 
     Example:
         >>> apart(np.array([[0.0, 0.0], [0.9, 0.0], [0.0, 1.5], [5.0, 5.0]]), 1.0, 9)
@@ -92,11 +92,11 @@ def apart(points: NDArray[np.float64], side: float, most: int) -> list[int]:
 def _draw_thumbnail(
     axes: Axes, image: NDArray[np.uint8], centre: NDArray[np.float64], side: float, colour: str
 ) -> None:
-    """Draw an image within a square about a point, with a frame in the colour of its class."""
+    """Draw an image in a square about a point, with a frame in the colour of its class."""
     height, width = image.shape[:2]
     across, up = (side * length / max(height, width) for length in (width, height))
     left, bottom = centre[0] - across / 2, centre[1] - up / 2
-    # By its two corners, or matplotlib would fit the window to the image.
+    # With the corners as `extent`; without it matplotlib would fit the window to the image.
     extent = (left, left + across, bottom, bottom + up)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", zorder=3, interpolation="nearest")
     # The white line keeps a dark frame apart from a dark image.
@@ -105,16 +105,16 @@ def _draw_thumbnail(
         axes.add_patch(frame)
 
 
-def _draw_legend(figure: Figure, palette: Palette, left: float) -> None:
+def _draw_legend(figure: Figure, palette: ClassColours, left: float) -> None:
     marks = [
         Line2D([], [], linestyle="", marker="o", markersize=8, color=colour, markeredgewidth=0)
         for colour in palette.colours
     ]
     figure.legend(
         marks,
-        [shortened(name) for name in palette.names],
+        [short_name(name) for name in palette.names],
         loc="upper left",
-        bbox_to_anchor=(left, 1 - _EDGE / _HEIGHT),
+        bbox_to_anchor=(left, 1 - _MARGIN / _HEIGHT),
         frameon=False,
         fontsize=9.5,
         labelcolor=INK,
@@ -126,11 +126,11 @@ def _draw_legend(figure: Figure, palette: Palette, left: float) -> None:
     )
 
 
-def shortened(name: str, most: int = 14) -> str:
-    """Shorten a name to what has room beside the picture.
+def short_name(name: str, most: int = 14) -> str:
+    """Cut a name to what fits beside the picture.
 
     Example:
-        >>> shortened("Greek"), shortened("Japanese_(katakana)")
+        >>> short_name("Greek"), short_name("Japanese_(katakana)")
         ('Greek', 'Japanese_(kat…')
     """
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -12,27 +12,28 @@ from ._run import MatchPairs
 
 @dataclass(frozen=True)
 class HardPair:
-    """Two images, far apart though of one class, or near though of two."""
+    """Two images of one class that are far apart, or of two classes that are near."""
 
     first: int
     second: int
     distance: float
     wrong: bool
-    """Whether the threshold judges them wrongly."""
+    """Whether the threshold judges the pair wrongly."""
 
 
 def hardest_pairs(pairs: MatchPairs, similar: bool, most: int) -> list[HardPair]:
-    """Choose the pairs of one class that are farthest apart, or those of two that are nearest.
+    """Choose the pairs of one class that are farthest apart, or the pairs of two classes that are nearest.
 
-    Only pairs of kept images can be shown. Each image is shown once, or a single odd one would fill the list.
+    The test stores only some of the images: pairs of others are left out. An image is in one pair at most, because a
+    single odd image would fill the list.
 
     Args:
-        pairs: the pairs.
-        similar: whether to choose from those of one class.
-        most: number of pairs to choose at most.
+        pairs: pairs to choose from.
+        similar: True for pairs of one class, False for pairs of two.
+        most: largest number of pairs to choose.
     """
-    shown = np.flatnonzero((pairs.similar == similar) & (pairs.images >= 0).all(axis=1))
-    order = shown[np.argsort(pairs.distances[shown] * (-1 if similar else 1), kind="stable")]
+    stored = np.flatnonzero((pairs.similar == similar) & (pairs.images >= 0).all(axis=1))
+    order = stored[np.argsort(pairs.distances[stored] * (-1 if similar else 1), kind="stable")]
     wrong = pairs.wrong()
     chosen: list[HardPair] = []
     used: set[int] = set()

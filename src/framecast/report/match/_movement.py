@@ -9,62 +9,51 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw
 
-from ..forecast._animation import font
-from ..shared._frames import data_uri, picture_uri
-from ..shared._palette import Palette
-from ._embedding import shortened
-from ._principal_axes import Projection, view
+from ..shared._palette import BLUE, EDGE, INK
+from ..shared._pictures import MOST_BYTES, data_uri, draw_time_bar, even_indices, font, picture_uri
+from ._class_colours import ClassColours
+from ._embedding import short_name
+from ._plane import Plane, window
 from ._run import Movement
 
-_MOST_BYTES = 1_500_000
 _MOST_POINTS = 800
 _WIDTH, _HEIGHT, _LEGEND = 840, 560, 180
 _HEADER = 54
-_FINER = 2  # drawn so much larger, and reduced, for smooth edges
+_FINER = 2  # factor by which points are drawn larger and then reduced, for smooth edges
 _RADIUS = 4.0
-_INK, _ACCENT, _RULE, _EMPTY = "#1c2330", "#0072b2", "#d5d8df", "#e4e6eb"
-# Pictures between two epochs and the most epochs shown, tried in turn until the file is small enough.
+_TO_COME = "#e4e6eb"
+# Pictures between two epochs, and the most epochs to show; tried in turn until the file is small enough.
 _TRIES = ((3, 16), (2, 24), (1, 40), (0, 60), (0, 40), (0, 25), (0, 15), (0, 8), (0, 4))
 
 
-def animate_movement(movement: Movement, projection: Projection, palette: Palette) -> tuple[str, str, int]:
-    """Return an animation of the movement, its last picture as a still, and how many epochs it stops at.
+def animate_movement(movement: Movement, plane: Plane, palette: ClassColours) -> tuple[str, str, int]:
+    """Return an animation of the movement, its last picture as a still, and the number of epochs it stops at.
 
     The axes are the same in all pictures. Between two epochs the points move in a straight line.
 
     Args:
-        movement: positions by epoch.
-        projection: the plane to see them in.
-        palette: the colours of their classes.
+        movement: positions of images by epoch.
+        plane: plane in which the positions are drawn.
+        palette: colours of the images' classes.
 
     Returns:
-        Animation (GIF) and still as addresses that hold them, and a number of epochs.
+        The animation (GIF) and the still as addresses that hold them, and the number of epochs.
     """
-    chosen = np.unique(np.linspace(0, len(movement.labels) - 1, _MOST_POINTS).round().astype(int))
-    points = projection(movement.positions[:, chosen])
-    colours = [palette.colours[group] for group in palette.groups(movement.labels[chosen])]
-    left, bottom, span = view(points, (_HEIGHT - _HEADER) / (_WIDTH - _LEGEND))
+    images = even_indices(len(movement.labels), _MOST_POINTS)
+    points = plane(movement.positions[:, images])
+    colours = [palette.colours[group] for group in palette.groups(movement.labels[images])]
+    left, bottom, span = window(points, (_HEIGHT - _HEADER) / (_WIDTH - _LEGEND))
     scale = (_WIDTH - _LEGEND) / span
     pixels = np.stack([(points[..., 0] - left) * scale, _HEIGHT - (points[..., 1] - bottom) * scale], axis=-1)
     for between, most in _TRIES:
-        stops = shown_epochs(len(points), most)
+        stops = even_indices(len(points), most)
         if between and len(stops) < len(points):
-            continue  # with so few pictures to each, rather all epochs
+            continue  # pictures between epochs are worth it only if every epoch is shown
         pictures, durations = _pictures(pixels, stops, between, movement.epochs, colours, palette)
-        data = _encode(pictures, durations, [*palette.colours, _INK, _ACCENT, _RULE, _EMPTY])
-        if len(data) < _MOST_BYTES:
+        data = _encode(pictures, durations, [*palette.colours, INK, BLUE, EDGE, _TO_COME])
+        if len(data) < MOST_BYTES:
             break
     return data_uri(data, "gif"), picture_uri(pictures[-1]), len(stops)
-
-
-def shown_epochs(count: int, most: int) -> list[int]:
-    """Choose at most `most` of `count` epochs, evenly, the first and the last among them.
-
-    Example:
-        >>> shown_epochs(3, 16), shown_epochs(100, 4)
-        ([0, 1, 2], [0, 33, 66, 99])
-    """
-    return [int(epoch) for epoch in np.linspace(0, count - 1, min(count, most)).round()]
 
 
 def _pictures(
@@ -73,9 +62,9 @@ def _pictures(
     between: int,
     epochs: NDArray[np.integer],
     colours: list[str],
-    palette: Palette,
+    palette: ClassColours,
 ) -> tuple[list[Image.Image], list[int]]:
-    """Draw the pictures of an animation, and say for how many milliseconds each is shown."""
+    """Draw the pictures of an animation; return them and the milliseconds that each is shown."""
     pictures, durations = [], []
     for place, stop in enumerate(stops):
         pictures.append(_draw(pixels[stop], place, stops, epochs, colours, palette))
@@ -96,9 +85,9 @@ def _draw(
     stops: list[int],
     epochs: NDArray[np.integer],
     colours: list[str],
-    palette: Palette,
+    palette: ClassColours,
 ) -> Image.Image:
-    """Draw one picture, of points `(m, 2)` at the stop `place`."""
+    """Draw one picture: points ``(m, 2)`` in pixels, at the stop number ``place``."""
     fine = Image.new("RGB", (_FINER * _WIDTH, _FINER * _HEIGHT), "white")
     draw = ImageDraw.Draw(fine)
     for (x, y), colour in zip(_FINER * pixels, colours, strict=True):
@@ -107,30 +96,23 @@ def _draw(
     _draw_legend(draw, palette)
     canvas = fine.resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
     draw = ImageDraw.Draw(canvas)
-    draw.rectangle((0, _HEADER - 1, _WIDTH - _LEGEND, _HEIGHT - 1), outline=_RULE)
-    draw.text((2, 8), f"Epoch {epochs[stops[place]]}", font=font(24, bold=True), fill=_INK)
-    # A bar with one cell per stop.
-    left, right, top = 170, _WIDTH - _LEGEND, 18
-    cell = (right - left) / len(stops)
-    gap = 2 if cell > 6 else 0
-    for number in range(len(stops)):
-        start = left + number * cell
-        colour = _ACCENT if number <= place else _EMPTY
-        draw.rectangle((round(start), top, max(round(start + cell) - 1 - gap, round(start)), top + 12), fill=colour)
+    draw.rectangle((0, _HEADER - 1, _WIDTH - _LEGEND, _HEIGHT - 1), outline=EDGE)
+    draw.text((2, 8), f"Epoch {epochs[stops[place]]}", font=font(24, bold=True), fill=INK)
+    cells = [BLUE] * (place + 1) + [_TO_COME] * (len(stops) - place - 1)
+    draw_time_bar(draw, cells, left=170, right=_WIDTH - _LEGEND, top=18, height=12)
     return canvas
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, palette: Palette) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, palette: ClassColours) -> None:
     left, radius = _FINER * (_WIDTH - _LEGEND + 22), _FINER * 6
     for place, (name, colour) in enumerate(zip(palette.names, palette.colours, strict=True)):
         middle = _FINER * (_HEADER + 12 + 28 * place)
         draw.ellipse((left - radius, middle - radius, left + radius, middle + radius), fill=colour)
-        words = shortened(name)
-        draw.text((left + _FINER * 14, middle), words, font=font(_FINER * 16), fill=_INK, anchor="lm")
+        draw.text((left + _FINER * 14, middle), short_name(name), font=font(_FINER * 16), fill=INK, anchor="lm")
 
 
 def _encode(pictures: list[Image.Image], durations: list[int], colours: list[str]) -> bytes:
-    """Encode pictures as GIF, in white, the colours given and their mixtures with white at the edges of shapes."""
+    """Encode pictures as GIF in white, the colours, and their mixtures with white at the edges of shapes."""
     pure = np.array([ImageColor.getrgb(colour) for colour in colours])
     mixed = np.concatenate([share * pure + (1 - share) * 255 for share in (1, 0.75, 0.5, 0.25)])
     table = Image.new("P", (1, 1))

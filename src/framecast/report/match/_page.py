@@ -6,39 +6,51 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..shared._charts import svg_uri
-from ..shared._frames import picture_uri
+from framecast.runs import MATCH_SCORES, RunFolder, percent
+
+from ..shared._axes import svg_uri
 from ..shared._page import command, render_page
-from ..shared._palette import Palette, class_palette
+from ..shared._pictures import picture_uri
 from ..shared._words import number
 from ._charts import best_place, distance_chart, roc_chart, validation_chart
+from ._class_colours import ClassColours, class_colours
 from ._embedding import embedding_figure, embedding_picture
 from ._mistakes import hardest_pairs
 from ._movement import animate_movement
-from ._principal_axes import Projection, fit_projection
-from ._run import Embedding, MatchPairs, MatchRun, Movement
-from ._words import cards, headline, percent, protocol_rows
+from ._plane import Plane, fit_plane
+from ._run import Embedding, MatchPairs, MatchRun, Movement, read_match_run
+from ._words import cards, headline, protocol
 
 _HARD_PAIRS = 12
-_VALIDATION = (
-    ("val_eer", "Equal error rate of validation", "EER", "lowest"),
-    ("val_auc", "ROC-AUC of validation", "ROC-AUC", "highest"),
-)
+# Logged scores of validation: series, score, and the name at the end of the line.
+_VALIDATION = (("val_eer", "eer", "EER"), ("val_auc", "roc_auc", "ROC-AUC"))
+_BEST = {"lower": "lowest", "higher": "highest"}
 
 
-def match_page(run: MatchRun) -> str:
-    """Return the report of a run that matches, as HTML."""
-    projection = palette = None
+def page(folder: RunFolder, test: str | None = None) -> str:
+    """Return the report of a run that matches, as HTML.
+
+    Args:
+        folder: folder of the run.
+        test: name of the folder of test results; None for the newest. Without any, the page leaves the scores out and
+            says how to get them.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
+        ValueError: if a file in it cannot be read.
+    """
+    run = read_match_run(folder, test)
+    plane = palette = None
     if run.embedding:
-        projection = fit_projection(run.embedding.vectors)
-        palette = class_palette(run.embedding.labels, run.embedding.classes)
+        plane = fit_plane(run.embedding.vectors)
+        palette = class_colours(run.embedding.labels, run.embedding.classes)
     content = {
         "headline": headline(run),
         "moving": run.movement is not None,
         "cards": cards(run),
-        "protocol": protocol_rows(run),
-        "embedding": _embedding(run.embedding, projection, palette) if run.embedding else None,
-        "movement": _movement(run, run.movement, projection, palette) if run.movement else None,
+        "protocol": protocol(run),
+        "embedding": _embedding(run.embedding, plane, palette) if run.embedding else None,
+        "movement": _movement(run, run.movement, plane, palette) if run.movement else None,
         "pairs": _pairs(run, run.pairs) if run.pairs else None,
         "hard": _hard_pairs(run.pairs, run.embedding) if run.pairs and run.embedding else None,
         "validation": _validation(run),
@@ -47,13 +59,13 @@ def match_page(run: MatchRun) -> str:
     return render_page("match/page.html.j2", run, content)
 
 
-def _embedding(embedding: Embedding, projection: Projection | None, palette: Palette | None) -> dict[str, Any]:
-    assert projection is not None
+def _embedding(embedding: Embedding, plane: Plane | None, palette: ClassColours | None) -> dict[str, Any]:
+    assert plane is not None
     assert palette is not None
     size = embedding.vectors.shape[1]
-    shares = projection.shares
+    shares = plane.shares
     return {
-        "picture": picture_uri(embedding_picture(embedding_figure(embedding, projection, palette))),
+        "picture": picture_uri(embedding_picture(embedding_figure(embedding, plane, palette))),
         "count": len(embedding),
         "size": size,
         "explained": percent(sum(shares)) if shares else None,
@@ -63,19 +75,17 @@ def _embedding(embedding: Embedding, projection: Projection | None, palette: Pal
     }
 
 
-def _movement(
-    run: MatchRun, movement: Movement, projection: Projection | None, palette: Palette | None
-) -> dict[str, Any]:
-    """Animate the movement, seen as the picture of the embedding is, wherever both are of one kind."""
+def _movement(run: MatchRun, movement: Movement, plane: Plane | None, palette: ClassColours | None) -> dict[str, Any]:
+    """Animate the movement, where possible in the plane and the colours of the picture of the embedding."""
     size = movement.positions.shape[2]
-    if projection is None or projection.directions.shape[1] != size:
-        projection = fit_projection(movement.positions[-1])
+    if plane is None or plane.directions.shape[1] != size:
+        plane = fit_plane(movement.positions[-1])
     own = palette is None or not palette.covers(movement.labels)
     if palette is None or own:
         names = run.embedding.classes if run.embedding else []
         names = names + [f"class {label}" for label in range(len(names), int(movement.labels.max()) + 1)]
-        palette = class_palette(movement.labels, names)
-    animation, still, stops = animate_movement(movement, projection, palette)
+        palette = class_colours(movement.labels, names)
+    animation, still, stops = animate_movement(movement, plane, palette)
     return {
         "animation": animation,
         "still": still,
@@ -83,24 +93,24 @@ def _movement(
         "epochs": len(movement.epochs),
         "stops": stops,
         "own_colours": own and run.embedding is not None,
-        "projected": projection.shares is not None,
+        "projected": plane.shares is not None,
     }
 
 
 def _pairs(run: MatchRun, pairs: MatchPairs) -> dict[str, Any]:
     scored = run.protocol.get("scored_images")
-    kept = len(run.embedding) if run.embedding else 0
+    stored = len(run.embedding) if run.embedding else 0
     return {
         "distances": svg_uri(distance_chart(pairs)),
         "roc": svg_uri(roc_chart(pairs)),
         "count": len(pairs.similar),
         "same": int(pairs.similar.sum()),
-        "kept": kept if isinstance(scored, int) and scored > kept else None,
+        "stored": stored if isinstance(scored, int) and scored > stored else None,
     }
 
 
 def _hard_pairs(pairs: MatchPairs, embedding: Embedding) -> list[dict[str, Any]]:
-    """The pairs to show, in two lists: of one class yet far apart, of two classes yet near."""
+    """Return the hardest pairs in two lists: of one class yet far apart, of two classes yet near."""
     wrong = pairs.wrong()
     lists = []
     for similar, title, verdict in (
@@ -129,18 +139,19 @@ def _thumbnail(embedding: Embedding, index: int) -> str:
 
 def _validation(run: MatchRun) -> list[dict[str, Any]]:
     charts = []
-    for key, title, name, best in _VALIDATION:
-        series = run.log.get(key, ([], []))
+    for key, score, name in _VALIDATION:
+        series, best = run.log.get(key, ([], [])), _BEST[MATCH_SCORES[score].better]
         figure = validation_chart(series, name, best)
         if figure is not None:
             place = best_place(np.array(series[1]), best)
             fact = f"{best.capitalize()}: {percent(series[1][place])} at step {series[0][place]:,}, ringed."
+            title = f"{MATCH_SCORES[score].heading} of validation"
             charts.append({"title": title, "image": svg_uri(figure), "fact": fact})
     return charts
 
 
 def _commands(run: MatchRun) -> list[str]:
     """Return the commands that make the same run anew, test it and write the report."""
-    again = run.path.with_name(run.path.name + "-again")
-    fit = shlex.join(["framecast", "fit", "--config", str(run.path / "config.yaml"), "--run", str(again)])
+    again = RunFolder(run.folder.path.with_name(run.folder.path.name + "-again"))
+    fit = shlex.join(["framecast", "fit", "--config", str(run.folder.config), "--run", str(again)])
     return [fit, *(command(again, name) for name in ("test", "report"))]

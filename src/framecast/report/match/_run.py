@@ -1,9 +1,8 @@
-"""The run folder of a Siamese network, read.
+"""The run of a matcher, read from its folder.
 
-Shape letters: n images, E embedding size, H height, W width, k classes, P pairs, m followed images.
+Shape letters: n images, E embedding size, H height, W width, k classes, P pairs, m images followed in training.
 """
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forecast._run import RunFolder, finite, read_config, read_json, read_logs, test_folder
+from framecast.runs import ResultFolder, RunFolder, finite, read_arrays
+
+from ..shared._run import Run, read_metrics, read_run, readable
 
 Scores = dict[str, float | None]
-MOVEMENT = "embedding_epochs.npz"
 _ARRAYS = ("embeddings", "labels", "images", "classes", "distances", "similar", "pairs", "threshold")
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """Test images and the vectors that the network maps them to."""
+    """Test images, and the vectors that the network maps them to."""
 
     vectors: NDArray[np.float32]
-    """`(n, E)`."""
+    """``(n, E)``."""
     labels: NDArray[np.integer]
-    """`(n,)`, each an index into the classes."""
+    """``(n,)``, each an index into the classes."""
     images: NDArray[np.uint8]
-    """`(n, H, W)`, or `(n, H, W, 3)` in colour."""
+    """``(n, H, W)``, or ``(n, H, W, 3)`` in colour."""
     classes: list[str]
-    """Names, of which some may have no image here."""
+    """Names of all classes, also of those without an image here."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,19 +37,19 @@ class Embedding:
 
 @dataclass(frozen=True)
 class MatchPairs:
-    """Pairs of test images, and the distance up to which two are taken for the same thing."""
+    """Pairs of test images, and the distance up to which two images count as the same."""
 
     distances: NDArray[np.float64]
-    """`(P,)`."""
+    """``(P,)``."""
     similar: NDArray[np.bool_]
-    """`(P,)`, whether both images are of one class."""
+    """``(P,)``, whether both images are of one class."""
     images: NDArray[np.integer]
-    """`(P, 2)`, indices into the kept images, -1 for one that was not kept."""
+    """``(P, 2)``, indices of stored images; -1 for an image that was not stored."""
     threshold: float | None
     """None if it is not finite."""
 
     def wrong(self) -> NDArray[np.bool_]:
-        """Which pairs the threshold judges wrongly, `(P,)`; none without a threshold."""
+        """Return whether the threshold judges each pair wrongly, ``(P,)``; all False without a threshold."""
         if self.threshold is None:
             return np.zeros(len(self.similar), dtype=bool)
         return np.asarray((self.distances <= self.threshold) != self.similar)
@@ -57,19 +57,19 @@ class MatchPairs:
 
 @dataclass(frozen=True)
 class Movement:
-    """Where some images lay after each epoch of the training."""
+    """Positions of some images after each epoch of the training."""
 
     positions: NDArray[np.float32]
-    """`(epochs, m, E)`."""
+    """``(epochs, m, E)``."""
     labels: NDArray[np.integer]
-    """`(m,)`, as in the embedding."""
+    """``(m,)``, as in the embedding."""
     epochs: NDArray[np.integer]
-    """Epochs trained by then, `(epochs,)`."""
+    """Number of epochs trained by then, ``(epochs,)``."""
 
 
 @dataclass(frozen=True)
-class MatchRun(RunFolder):
-    """All that the report tells of a run that matches."""
+class MatchRun(Run):
+    """What the report tells of a run that matches."""
 
     scores: Scores = field(default_factory=dict)
     one_shot: Scores = field(default_factory=dict)
@@ -79,45 +79,40 @@ class MatchRun(RunFolder):
     movement: Movement | None = None
 
 
-def read_match_run(path: Path, test: str | None = None) -> MatchRun:
-    """Read the run folder of a Siamese network.
+def read_match_run(folder: RunFolder, test: str | None = None) -> MatchRun:
+    """Read the run of a matcher.
 
     Args:
-        path: the folder that `framecast fit` wrote.
-        test: name of the folder inside it with the test results; default: the newest `test*`, if there is one.
+        folder: folder of the run.
+        test: name of the folder of test results; None for the newest, if there is one.
 
     Raises:
-        FileNotFoundError: if `path` is not a run folder, or has no folder `test`.
-        ValueError: if a file inside cannot be read.
+        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
+        ValueError: if a file in it cannot be read.
     """
-    config = read_config(path)
-    folder = test_folder(path, test)
-    protocol, scores, one_shot = _read_scores(folder / "metrics.json") if folder else ({}, {}, {})
-    embedding, pairs = read_match(folder / "match.npz") if folder and (folder / "match.npz").is_file() else (None, None)
-    return MatchRun(
-        path=path,
-        config=config,
-        log=read_logs(path / "logs" / "csv"),
-        protocol=protocol,
-        test=folder.name if folder else None,
-        scores=scores,
-        one_shot=one_shot,
-        embedding=embedding,
-        pairs=pairs,
-        movement=read_movement(path / MOVEMENT) if (path / MOVEMENT).is_file() else None,
-    )
+    run = read_run(folder, test)
+    movement = read_movement(folder)
+    if run.results is None:
+        return MatchRun(**vars(run), movement=movement)
+    scores, one_shot = _read_scores(run.results)
+    embedding, pairs = read_match(run.results.match) if run.results.match.is_file() else (None, None)
+    return MatchRun(**vars(run), scores=scores, one_shot=one_shot, embedding=embedding, pairs=pairs, movement=movement)
 
 
 def read_match(path: Path) -> tuple[Embedding, MatchPairs]:
-    """Read a `match.npz`.
+    """Read the embeddings and the pairs that a test of a matcher stored.
+
+    Args:
+        path: ``match.npz`` in the folder of the test.
 
     Raises:
         FileNotFoundError: if it does not exist.
-        ValueError: if it is damaged or its arrays do not fit each other.
+        ValueError: if it is damaged, or its arrays do not fit each other.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no embedding at `{path}`: `framecast test` writes it")
-    vectors, labels, images, classes, distances, similar, pairs, at = _arrays(path, _ARRAYS, "run `framecast test`")
+    arrays = read_arrays(path, *_ARRAYS, remedy="run `framecast test` again")
+    vectors, labels, images, classes, distances, similar, pairs, at = (arrays[name] for name in _ARRAYS)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in (("embeddings", vectors), ("images", images)))
     if vectors.ndim != 2 or 0 in vectors.shape or not _are_pictures(images) or len(images) != len(vectors):
         raise ValueError(f"`{path}` must hold embeddings (n, E) and images (n, H, W) or (n, H, W, 3), got {shapes}")
@@ -137,13 +132,18 @@ def read_match(path: Path) -> tuple[Embedding, MatchPairs]:
     return embedding, MatchPairs(distances.astype(np.float64), similar.astype(bool), pairs, threshold)
 
 
-def read_movement(path: Path) -> Movement:
-    """Read an `embedding_epochs.npz`; without `epochs` in it they are counted from 1.
+def read_movement(folder: RunFolder) -> Movement | None:
+    """Read where images lay after each epoch; None if the run did not record it.
+
+    Epochs without a number are counted from 1.
 
     Raises:
-        ValueError: if it is damaged or its arrays do not fit each other.
+        ValueError: if the file is damaged, or its arrays do not fit each other.
     """
-    positions, labels = _arrays(path, ("positions", "labels"), "delete it, or train")
+    arrays, path = folder.read_embedding_epochs("positions", "labels"), folder.embedding_epochs
+    if arrays is None:
+        return None
+    positions, labels = arrays["positions"], arrays["labels"]
     if positions.ndim != 3 or 0 in positions.shape or labels.shape != positions.shape[1:2]:
         shapes = f"{positions.shape} and {labels.shape}"
         raise ValueError(f"`{path}` must hold positions (epochs, m, E) and labels (m,), got {shapes}")
@@ -151,19 +151,10 @@ def read_movement(path: Path) -> Movement:
         raise ValueError(
             f"`{path}` must hold finite positions, got {int((~np.isfinite(positions)).sum())} that are not"
         )
-    with np.load(path, allow_pickle=False) as file:
-        epochs = np.asarray(file["epochs"]) if "epochs" in file else np.arange(1, len(positions) + 1)
+    epochs = arrays.get("epochs", np.arange(1, len(positions) + 1))
     if epochs.shape != positions.shape[:1]:
         raise ValueError(f"`{path}` must hold epochs {positions.shape[:1]}, got {epochs.shape}")
     return Movement(positions.astype(np.float32), labels, epochs)
-
-
-def _arrays(path: Path, names: tuple[str, ...], remedy: str) -> list[NDArray[Any]]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return [np.asarray(file[name]) for name in names]
-    except (KeyError, ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`{path}` cannot be read ({error}): {remedy} again") from error
 
 
 def _are_pictures(images: NDArray[Any]) -> bool:
@@ -178,12 +169,9 @@ def _check_labels(path: Path, labels: NDArray[Any], images: int, classes: int) -
         raise ValueError(f"`labels` of `{path}` must be indices of its {classes} classes, got {span}")
 
 
-def _read_scores(path: Path) -> tuple[dict[str, Any], Scores, Scores]:
-    """Read protocol, scores, and accuracies of one-shot classification."""
-    metrics = read_json(path)
-    try:
-        protocol, scores = dict(metrics["protocol"]), dict(metrics["scores"])
-        one_shot = {str(name): finite(value) for name, value in (scores.pop("one_shot", None) or {}).items()}
-        return protocol, {name: finite(value) for name, value in scores.items()}, one_shot
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"`{path}` cannot be read ({error!r}): run `framecast test` again") from error
+def _read_scores(results: ResultFolder) -> tuple[Scores, Scores]:
+    """Return the scores, and the accuracies of one-shot classification."""
+    scores = read_metrics(results, "scores")
+    with readable(results.metrics):
+        one_shot = {str(kind): finite(value) for kind, value in (scores.pop("one_shot", None) or {}).items()}
+        return {name: finite(value) for name, value in scores.items()}, one_shot

@@ -1,30 +1,32 @@
-"""What the pages of all tasks have in common."""
+"""What the pages of all jobs have in common."""
 
 import datetime
 import importlib.metadata
 import platform
 import shlex
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..forecast._run import RunFolder
-from ._charts import learning_curve, svg_uri
-from ._words import number
+from framecast.runs import RunFolder
+
+from ._axes import svg_uri
+from ._learning_curve import learning_curve
+from ._run import Run
+from ._words import lowest, number
 
 _PACKAGES = ("framecast", "torch", "lightning", "torchmetrics", "numpy", "matplotlib", "pillow")
 
 
-def render_page(template: str, run: RunFolder, content: dict[str, Any]) -> str:
-    """Return a page as HTML: the run's own part from the template, the rest as on every page.
+def render_page(template: str, run: Run, content: dict[str, Any]) -> str:
+    """Return a page as HTML.
 
     Args:
-        template: name of a template that extends `shared/page.html.j2`.
-        run: what was read of the run.
-        content: what the template shows, by name; `"headline"` is the result in a sentence, and `"moving"` says
-            whether the page holds an animation that can be stopped.
+        template: path of the job's template within the package; the template extends ``shared/page.html.j2``.
+        run: the run that the page tells of.
+        content: what the job's template shows, by name; ``"headline"`` is the result in a sentence, and ``"moving"``
+            says whether the page holds an animation, which then gets a button that stops it.
     """
     environment = Environment(
         loader=PackageLoader("framecast.report", ""),
@@ -35,31 +37,31 @@ def render_page(template: str, run: RunFolder, content: dict[str, Any]) -> str:
     )
     environment.filters["number"] = number
     shared = {
-        "name": run.name,
+        "name": run.folder.name,
         "learning": _learning(run),
-        "test_command": command(run.path, "test"),
-        "test": run.test,
+        "test_command": command(run.folder, "test"),
+        "test": run.results.name if run.results else None,
         "config": run.config,
+        "config_name": run.folder.config.name,
         "versions": _versions(run),
         "written": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
     }
     return environment.get_template(template).render({**shared, **content})
 
 
-def command(path: Path, name: str) -> str:
-    """Return the command line that does something with a run folder."""
-    return shlex.join(["framecast", name, "--run", str(path)])
+def command(run: RunFolder, name: str) -> str:
+    """Return the command line that does something with a run."""
+    return shlex.join(["framecast", name, "--run", str(run)])
 
 
-def _learning(run: RunFolder) -> dict[str, Any] | None:
+def _learning(run: Run) -> dict[str, Any] | None:
     figure = learning_curve(run.log)
     if figure is None:
         return None
     facts = []
-    steps, losses = run.log.get("val_loss", ([], []))
-    if losses:
-        lowest = min(losses)
-        facts.append(f"Lowest validation loss {number(lowest)} at step {steps[losses.index(lowest)]:,}, ringed.")
+    if run.log.get("val_loss"):
+        loss, step = lowest(run.log["val_loss"])
+        facts.append(f"Lowest validation loss {number(loss)} at step {step:,}, ringed.")
     last = max(series[0][-1] for series in run.log.values())
     facts.append(f"Last logged step {last:,}.")
     for unit in ("frames", "images"):
@@ -69,7 +71,7 @@ def _learning(run: RunFolder) -> dict[str, Any] | None:
     return {"image": svg_uri(figure), "facts": " ".join(facts)}
 
 
-def _versions(run: RunFolder) -> list[tuple[str, str]]:
+def _versions(run: Run) -> list[tuple[str, str]]:
     versions = [("Python", platform.python_version())]
     for package in _PACKAGES:
         try:

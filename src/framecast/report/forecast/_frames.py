@@ -3,8 +3,6 @@
 Shape letters: C channels, H height, W width.
 """
 
-import base64
-import io
 import math
 from typing import Any
 
@@ -13,25 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..forecast._run import Frames, Scale
+from framecast.runs import Scale
+
+from ._run import Frames
 
 NO_DATA = (232, 233, 238)
+"""Tint of pixels without data."""
 _HATCH = (196, 198, 208)
 _HATCH_PERIOD = 8
 ERROR_COLOURS = "RdBu_r"
-"""White where forecast and truth agree, red where the forecast is too high, blue where it is too low."""
+"""Colour map of errors: white where the forecast is right, red where it is too high, blue where it is too low."""
 _BRIGHTNESS_UNITS = ("", "unit", "1", "grey level", "gray level", "grey levels", "gray levels", "brightness")
 
 
 def frame_colours(scale: Scale) -> str:
-    """Name of matplotlib's colour map for frames of one channel: grey for brightness, else one of even steps."""
+    """Return the name of matplotlib's colour map for frames of one channel: grey for brightness, else ``viridis``."""
     return "gray" if scale.unit.lower() in _BRIGHTNESS_UNITS else "viridis"
 
 
 def frame_picture(frame: Frames, scale: Scale, size: int) -> Image.Image:
-    """Picture of a frame `(C, H, W)` in unit scale, its longer side about `size` pixels; no data is hatched.
+    """Return a picture of a frame; pixels without data are hatched.
 
-    Three channels are taken as red, green and blue; of any other number the mean is shown.
+    Three channels are red, green and blue; of any other number of channels the picture shows the mean.
+
+    Args:
+        frame: ``(C, H, W)`` in unit scale.
+        scale: scale of the data, which selects the colours.
+        size: longer side of the picture, about, in pixels.
     """
     frame, missing = _fit(np.clip(frame, 0, 1), size)
     if len(frame) == 3:
@@ -40,14 +46,32 @@ def frame_picture(frame: Frames, scale: Scale, size: int) -> Image.Image:
 
 
 def error_picture(forecast: Frames, target: Frames, limit: float, size: int) -> Image.Image:
-    """Picture of forecast minus target `(C, H, W)`, the mean of the channels, with full colours at ±`limit`."""
+    """Return a picture of forecast minus target, the mean of the channels; pixels without data are hatched.
+
+    Args:
+        forecast: ``(C, H, W)`` in unit scale.
+        target: ``(C, H, W)``.
+        limit: error, positive or negative, at which the colours saturate.
+        size: longer side of the picture, about, in pixels.
+    """
     error, missing = _fit((forecast - target).mean(axis=0, keepdims=True), size)
     shade = np.clip(error[0] / limit, -1, 1) / 2 + 0.5
     return _picture(matplotlib.colormaps[ERROR_COLOURS](shade)[..., :3], missing)
 
 
 def error_limit(forecast: Frames, target: Frames, scale: Scale) -> float:
-    """Error at which the colours saturate: beyond 99.5 % of the errors seen at all, and round in the data's unit."""
+    """Return the error at which the colours saturate, a round number in the data's unit.
+
+    99.5 % of the errors above 0.01 lie below it.
+
+    Args:
+        forecast: ``(…, C, H, W)`` in unit scale.
+        target: ``(…, C, H, W)``.
+        scale: scale of the data.
+
+    Returns:
+        The error, in unit scale.
+    """
     step = max(forecast.shape[-1] * forecast.shape[-2] // 100_000, 1)  # of large frames some rows will do
     error = np.abs(forecast[..., ::step, :] - target[..., ::step, :]).mean(axis=-3)
     error = error[np.isfinite(error) & (error > 0.01)]
@@ -58,36 +82,29 @@ def error_limit(forecast: Frames, target: Frames, scale: Scale) -> float:
     return min(rounded * power / span, 1.0)
 
 
-def data_uri(data: bytes, kind: str) -> str:
-    """Return an image's bytes as an address that holds them."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def picture_uri(picture: Image.Image, photograph: bool = False) -> str:
-    """Return a picture as an address that holds it: PNG, or JPEG for photographs."""
-    buffer = io.BytesIO()
-    if photograph:
-        picture.save(buffer, "JPEG", quality=80, subsampling=1)
-        return data_uri(buffer.getvalue(), "jpeg")
-    colours = picture.getcolors(256)
-    (picture.quantize(256) if colours else picture).save(buffer, "PNG", optimize=True)
-    return data_uri(buffer.getvalue(), "png")
-
-
 def is_photograph(frames: Frames, size: int) -> bool:
-    """Tell whether frames `(…, C, H, W)` shown at `size` lose nothing visible as JPEG: reduced, or in colour."""
+    """Tell whether frames lose nothing visible as JPEG, because the picture is reduced or in colour.
+
+    Args:
+        frames: ``(…, C, H, W)``.
+        size: longer side of the picture, in pixels.
+    """
     longest = max(frames.shape[-2:])
     return longest > size or (frames.shape[-3] == 3 and 2 * longest > size)
 
 
 def colour_stops(name: str, count: int = 9) -> list[str]:
-    """Return `count` even steps of a colour map as `#rrggbb`."""
+    """Return ``count`` even steps of a colour map as ``#rrggbb``."""
     steps = (matplotlib.colormaps[name](np.linspace(0, 1, count))[:, :3] * 255).round().astype(int)
     return ["#" + "".join(f"{part:02x}" for part in step) for step in steps]
 
 
 def _fit(frame: Frames, size: int) -> tuple[Frames, NDArray[np.bool_]]:
-    """Enlarge a frame `(C, H, W)` by a whole factor, or average it down; return it without NaN, and where they were."""
+    """Enlarge a frame ``(C, H, W)`` by a whole factor, or average it down to ``size``.
+
+    Returns:
+        The frame with 0 in place of NaN, and a mask ``(H, W)``, True where there is no data.
+    """
     missing = ~np.isfinite(frame).all(axis=0)
     frame = np.where(missing, np.float32(0), frame)
     height, width = missing.shape
@@ -106,7 +123,7 @@ def _fit(frame: Frames, size: int) -> tuple[Frames, NDArray[np.bool_]]:
 
 
 def _picture(colours: NDArray[np.floating], missing: NDArray[np.bool_]) -> Image.Image:
-    """Colour the pixels `(H, W, 3)`, given from 0 to 1, and hatch the missing ones."""
+    """Return a picture of colours ``(H, W, 3)`` from 0 to 1, with the missing pixels ``(H, W)`` hatched."""
     pixels = (colours * 255).round().astype(np.uint8)
     height, width = missing.shape
     hatch = np.add.outer(np.arange(height), np.arange(width)) % _HATCH_PERIOD < 2
