@@ -5,7 +5,8 @@ user's. Nothing here raises for want of it: :func:`loaded` says why there is non
 
 The environment has a say: ``CC`` names the compiler, ``FRAMECAST_NATIVE=0`` switches all of it off,
 ``FRAMECAST_TILES=0`` the convolutions by the matrix unit, and ``XDG_CACHE_HOME`` says where the library is kept
-(``~/.cache`` otherwise).
+(``~/.cache`` otherwise). ``FRAMECAST_TILES=emulate`` replaces the unit's instructions by plain C, which is slow: it is
+for tests on processors with AVX-512 that have no unit.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ def _is_off(variable: str) -> bool:
     return os.environ.get(variable, "").lower() in ("0", "off", "no", "false")
 
 
+def emulates_tiles() -> bool:
+    """Whether the matrix unit is to be replaced by plain C."""
+    return os.environ.get("FRAMECAST_TILES", "").lower() == "emulate"
+
+
 def _declare(functions: ctypes.CDLL, signatures: dict[str, tuple[Any, list[Any]]]) -> None:
     for name, (result, arguments) in signatures.items():
         function = getattr(functions, name)
@@ -116,7 +122,8 @@ def _command() -> list[str]:
     named = shlex.split(os.environ.get("CC", ""))
     for first, *more in [named] if named else [["cc"], ["gcc"], ["clang"]]:
         if path := shutil.which(first):
-            return [path, *more, *_FLAGS, *_WIDEST.get(platform.machine(), [])]
+            emulate = ["-DEMULATE_TILES"] if emulates_tiles() else []
+            return [path, *more, *_FLAGS, *_WIDEST.get(platform.machine(), []), *emulate]
     where = f"`CC` is {shlex.join(named)!r}" if named else "cc, gcc, clang or $CC"
     raise _Unavailable(f"no C compiler found ({where})")
 
@@ -146,7 +153,7 @@ def _name(command: list[str]) -> str:
     abilities = [line for line in processor if line.startswith(("model name", "flags", "Features", "CPU part"))]
     content = b"".join(path.read_bytes() for path in (*_SOURCES, *_HEADERS))
     key = sha256(content + version + repr((command, platform.machine(), abilities)).encode())
-    return f"native-{key.hexdigest()[:20]}.so"
+    return f"native-{'emulated-' if emulates_tiles() else ''}{key.hexdigest()[:20]}.so"
 
 
 def _private_folder() -> Path | None:

@@ -17,10 +17,19 @@ typedef struct {
     long channels, columns;                                /* of the frames, and of what the convolution gives */
 } Shape;
 
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AMX_BF16__) || defined(EMULATE_TILES)
 #define TILES
+#endif
+#endif
+
+#ifdef TILES
 
 #include <immintrin.h>
+
+#ifdef EMULATE_TILES
+#include "_tiles_emulated.h"
+#endif
 
 enum {
     PARTS = 3,
