@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from framecast import kernels, nn
 from framecast.kernels.cpu import _library as _compiled
 from framecast.kernels.cpu import _steps as _native
 
 needs_compiler = pytest.mark.skipif(
     sys.platform != "linux" or not any(shutil.which(name) for name in ("cc", "gcc", "clang")), reason="no C compiler"
 )
+
+
+def cpu_has(ability):
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.is_file() and f" {ability} " in cpuinfo.read_text().replace("\n", " \n")
 
 
 @pytest.fixture
@@ -26,6 +32,7 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.setattr(_compiled, "_FLAGS", flags)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("FRAMECAST_NATIVE", raising=False)
+    monkeypatch.delenv("FRAMECAST_TILES", raising=False)
     _compiled.loaded.cache_clear()
     yield tmp_path / "framecast"
     _compiled.loaded.cache_clear()
@@ -74,6 +81,20 @@ def test_the_matrix_unit_can_be_switched_off(fresh, monkeypatch):
     monkeypatch.setenv("FRAMECAST_TILES", "0")
     assert not _compiled.loaded().tiles
     check_lstm()
+
+
+@needs_compiler
+@pytest.mark.skipif(not cpu_has("avx512_bf16"), reason="no AVX-512 for bfloat16")
+def test_the_matrix_unit_can_be_emulated(fresh, monkeypatch):
+    monkeypatch.setenv("FRAMECAST_TILES", "emulate")
+    library = _compiled.loaded()
+    assert library.tiles
+    assert b"syscall" not in compiled(fresh).read_bytes(), "nobody needs the system's leave to use plain C"
+    emulated = compiled(fresh).name
+    assert emulated.startswith("native-emulated-")
+    assert "matrix unit (emulated)" in str(kernels.explain(nn.ConvLSTM2d(2, 3), torch.randn(2, 1, 2, 4, 4)))
+    monkeypatch.delenv("FRAMECAST_TILES")
+    assert _compiled._name(_compiled._command()) not in (emulated, emulated.replace("emulated-", ""))
 
 
 @needs_compiler

@@ -77,6 +77,7 @@ def test_an_explanation_says_how_a_pass_is_run(layer, dtype, found, details, mon
     library = "no C compiler found" if found is None else _compiled.Library(None, None, found)
     explanation = kernels.explain(layer, frames(dtype=dtype))
     monkeypatch.setattr(_compiled, "loaded", lambda: library)
+    monkeypatch.setattr(_compiled, "emulates_tiles", lambda: False)
     call = _table.Call(
         layer._specs[0], layer._weights(layer._specs[0], "_l0"), None, [1], (torch.zeros(1, dtype=dtype),)
     )

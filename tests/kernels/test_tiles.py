@@ -125,6 +125,14 @@ def test_large_and_small_numbers_keep_their_digits(scale):
     assert distance(_tiles.weight_gradient(projection, weight, x, grad / scale), to_weight / scale) < CLOSE
 
 
+def test_products_below_the_smallest_normal_number_are_zero():
+    projection, weight, bias, x, grad = build(2, 16, 16, (8, 8), (3, 3), (1, 1))
+    bound = projected(projection, weight * 1e-20, 1, (8, 8), bias)
+    assert torch.equal(bound(x * 1e-20), bias[:, None, None].expand_as(grad))
+    assert not bound.input_gradient(grad * 1e-20).any()
+    assert not bound.weight_gradient(x * 1e-20, grad * 1e-20).any()
+
+
 def test_whole_numbers_are_exact():
     projection, weight, bias, x, grad = build(2, 16, 16, (8, 8), (3, 3), (1, 1))
     weight, bias, x, grad = ((t * 100).round() for t in (weight, bias, x, grad))

@@ -265,7 +265,8 @@ def _details(call: Call) -> str:
     in_c = PASSES[call.spec.rule] in (LSTMPass, GRUPass) and call.dtype in (torch.float32, torch.bfloat16)
     details = "steps in C" if in_c else "steps in plain PyTorch"
     convolutions = call.spec.input.axes > 0 and call.spec.recurrent.groups == 1 and call.dtype == torch.float32
-    return details + ", convolutions by the matrix unit (AMX)" * (library.tiles and convolutions)
+    unit = "emulated" if _compiled.emulates_tiles() else "AMX"
+    return details + f", convolutions by the matrix unit ({unit})" * (library.tiles and convolutions)
 
 
 @contextmanager

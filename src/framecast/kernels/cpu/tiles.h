@@ -28,7 +28,7 @@ typedef struct {
 #include <immintrin.h>
 
 #ifdef EMULATE_TILES
-#include "_tiles_emulated.h"
+#include "tiles_emulated.h"
 #endif
 
 enum {
