@@ -27,8 +27,8 @@ class MGUStep(StepRule):
 
 
 class ConvMGU2d(RecurrentLayer):
-    _rule = MGUStep
-    _axes = 2
+    step_rule = MGUStep
+    spatial_axes = 2
 
 
 if __name__ == "__main__":

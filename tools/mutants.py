@@ -572,7 +572,7 @@ FAULTS = [
     Fault(
         "initial bound of dense layers",
         BASE,
-        "spec.hidden_size if self._axes == 0 else spec.fan_in()",
+        "spec.hidden_size if self.spatial_axes == 0 else spec.fan_in()",
         "spec.fan_in()",
         PARITY,
     ),
@@ -583,7 +583,7 @@ FAULTS = [
         'for name in ("weight_ih",) if',
         LAYERS,
     ),
-    Fault("a second bias always", BASE, 'getattr(rule, "reset_after", cls._axes == 0)', "True", LAYERS),
+    Fault("a second bias always", BASE, 'getattr(rule, "reset_after", cls.spatial_axes == 0)', "True", LAYERS),
     Fault("peepholes do not start at 0", BASE, '("weight_ch", "bias_norm")', '("bias_norm",)', LAYERS),
     # checks
     Fault(

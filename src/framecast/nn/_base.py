@@ -45,19 +45,19 @@ _GATE_F = 1  # the forget gate's place in an LSTM's stacked gates
 class RecurrentModule(nn.Module):
     """A module made of a cell's step rule and a number of spatial axes.
 
-    A subclass names its step rule class in ``_rule`` (whose fields are options of the constructor), its number of
-    spatial axes in ``_axes``, and in ``_takes`` further options that not every cell has.
+    A subclass names its step rule class in ``step_rule`` (whose fields are options of the constructor), its number of
+    spatial axes in ``spatial_axes``, and in ``_takes`` further options that not every cell has.
     """
 
-    _rule: ClassVar[Callable[..., StepRule]]
-    _axes: ClassVar[int] = 0
+    step_rule: ClassVar[Callable[..., StepRule]]
+    spatial_axes: ClassVar[int] = 0
     _takes: ClassVar[tuple[str, ...]] = ()
     _signature: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
         """Show only the options that the class takes in its signature."""
         super().__init_subclass__()
-        if hasattr(cls, "_rule"):
+        if hasattr(cls, "step_rule"):
             signature = inspect.signature(cls.__init__)
             refused = cls._refused()
             shown = [p for p in list(signature.parameters.values())[1:] if p.name not in refused]
@@ -66,9 +66,9 @@ class RecurrentModule(nn.Module):
     @classmethod
     def _refused(cls) -> dict[str, str]:
         """Options the class does not take, and why."""
-        own = {field.name for field in fields(cls._rule)} | set(cls._takes)  # type: ignore[arg-type]
+        own = {field.name for field in fields(cls.step_rule)} | set(cls._takes)  # type: ignore[arg-type]
         refused = {name: f"{cls.__name__} has no such option" for name in _OF_SOME_CELLS if name not in own}
-        if cls._axes == 0:
+        if cls.spatial_axes == 0:
             refused |= dict.fromkeys(_SPATIAL, f"{cls.__name__} has no spatial axes")
         return refused
 
@@ -83,7 +83,7 @@ class RecurrentModule(nn.Module):
         for name, reason in cls._refused().items():
             if name in options and name in defaults and options[name] != defaults[name].default:
                 raise ValueError(f"`{name}` (={options[name]!r}) has no meaning here: {reason}")
-        rule = cls._rule(**{field.name: options[field.name] for field in fields(cls._rule)})  # type: ignore[arg-type]
+        rule = cls.step_rule(**{field.name: options[field.name] for field in fields(cls.step_rule)})  # type: ignore[arg-type]
         for name in ("nonlinearity", "activation", "recurrent_activation"):
             if hasattr(rule, name):
                 activation(getattr(rule, name))
@@ -106,7 +106,7 @@ class RecurrentModule(nn.Module):
         """
         if not bias:
             return ()
-        second = getattr(rule, "reset_after", cls._axes == 0)
+        second = getattr(rule, "reset_after", cls.spatial_axes == 0)
         return ("bias_ih", "bias_hh") if second else ("bias_ih",)
 
     def _add_parameters(self, spec: LayerSpec, suffix: str, device: Any, dtype: torch.dtype | None) -> None:
@@ -118,7 +118,7 @@ class RecurrentModule(nn.Module):
 
     def _reset(self, spec: LayerSpec, suffix: str, forget_bias: float | None) -> None:
         """Draw one layer's initial weights, in torch's order."""
-        bound = 1 / sqrt(spec.hidden_size if self._axes == 0 else spec.fan_in())
+        bound = 1 / sqrt(spec.hidden_size if self.spatial_axes == 0 else spec.fan_in())
         for name in spec.shapes():
             parameter = getattr(self, name + suffix)
             if name in ("weight_ch", "bias_norm"):

@@ -60,10 +60,10 @@ class RecurrentCell(RecurrentModule):
             forget_bias,
         )
         check_no_input(self.input_size, options)
-        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1)
+        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
         self._spec = layer_spec(
             rule,
-            axes=self._axes,
+            axes=self.spatial_axes,
             input_size=input_size,
             hidden_size=hidden_size,
             bias=self._bias_names(rule, bias),
@@ -90,7 +90,7 @@ class RecurrentCell(RecurrentModule):
 
     def extra_repr(self) -> str:
         """The sizes, as torch prints them."""
-        kernel = f", kernel_size={self._spec.input.kernel_size}" if self._axes else ""
+        kernel = f", kernel_size={self._spec.input.kernel_size}" if self.spatial_axes else ""
         return f"{self.input_size}, {self.hidden_size}{kernel}"
 
     def forward(self, input: Tensor | None, hx: Any = None) -> Any:
@@ -113,9 +113,9 @@ class RecurrentCell(RecurrentModule):
         given = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
         reference: Any = given[0] if input is None and given is not None else input
         self._check_input(input, reference)
-        batched = reference.dim() != self._axes + 1
+        batched = reference.dim() != self.spatial_axes + 1
         frames = input if input is None or batched else input.unsqueeze(0)
-        size = tuple(reference.shape[reference.dim() - self._axes :])
+        size = tuple(reference.shape[reference.dim() - self.spatial_axes :])
         check_spatial_size("hx" if input is None else "input", size, self._spatial_size)
         size = size if input is None else spec.input.output_size(size)
         batch = reference.shape[0] if batched else 1
@@ -133,7 +133,7 @@ class RecurrentCell(RecurrentModule):
 
     def _check_input(self, input: Any, reference: Any) -> None:
         """Check the input, or the state if there is none to be."""
-        space = ("D", "H", "W")[3 - self._axes :]
+        space = ("D", "H", "W")[3 - self.spatial_axes :]
         if not self.input_size:
             if input is not None:
                 raise ValueError("`input` must be None: the cell has `input_size=0`")

@@ -19,14 +19,14 @@ class GRU(RecurrentLayer):
         (torch.Size([7, 4, 10]), torch.Size([2, 4, 5]))
     """
 
-    _rule = GRUStep
+    step_rule = GRUStep
 
 
 class ConvGRU1d(RecurrentLayer):
     """Convolutional GRU over frames with one axis ``(T, N, C, W)``; see :class:`ConvGRU2d`."""
 
-    _rule = GRUStep
-    _axes = 1
+    step_rule = GRUStep
+    spatial_axes = 1
 
 
 class ConvGRU2d(RecurrentLayer):
@@ -53,28 +53,28 @@ class ConvGRU2d(RecurrentLayer):
         (torch.Size([6, 2, 8, 8, 10]), torch.Size([1, 2, 8, 8, 10]))
     """
 
-    _rule = GRUStep
-    _axes = 2
+    step_rule = GRUStep
+    spatial_axes = 2
 
 
 class ConvGRU3d(RecurrentLayer):
     """Convolutional GRU over volumes ``(T, N, C, D, H, W)``; see :class:`ConvGRU2d`."""
 
-    _rule = GRUStep
-    _axes = 3
+    step_rule = GRUStep
+    spatial_axes = 3
 
 
 class GRUCell(RecurrentCell):
     """One step of :class:`GRU`, as ``torch.nn.GRUCell``."""
 
-    _rule = GRUStep
+    step_rule = GRUStep
 
 
 class ConvGRU1dCell(RecurrentCell):
     """One step of :class:`ConvGRU1d`."""
 
-    _rule = GRUStep
-    _axes = 1
+    step_rule = GRUStep
+    spatial_axes = 1
 
 
 class ConvGRU2dCell(RecurrentCell):
@@ -85,12 +85,12 @@ class ConvGRU2dCell(RecurrentCell):
         torch.Size([4, 5, 9, 11])
     """
 
-    _rule = GRUStep
-    _axes = 2
+    step_rule = GRUStep
+    spatial_axes = 2
 
 
 class ConvGRU3dCell(RecurrentCell):
     """One step of :class:`ConvGRU3d`."""
 
-    _rule = GRUStep
-    _axes = 3
+    step_rule = GRUStep
+    spatial_axes = 3

@@ -89,12 +89,12 @@ class RecurrentLayer(RecurrentModule):
         lists = {name: per_layer(name, options[name], self.num_layers) for name in (*_PER_LAYER, "proj_size")}
         frame_size = None
         if spatial_size is not None:
-            frame_size = per_axis("spatial_size", spatial_size, self._axes, 1)
+            frame_size = per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
         specs: list[LayerSpec] = []
         for k, width in enumerate(per_layer("hidden_size", hidden_size, self.num_layers)):
             spec = layer_spec(
                 rule,
-                axes=self._axes,
+                axes=self.spatial_axes,
                 input_size=input_size if k == 0 else directions * specs[-1].output_size,
                 hidden_size=width,
                 bias=names,
@@ -113,7 +113,7 @@ class RecurrentLayer(RecurrentModule):
             for suffix in self._suffixes(k):
                 self._add_parameters(spec, suffix, device, dtype)
         self._specs = tuple(specs)
-        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self._axes, 1)
+        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
         listed = [hidden_size, *(options[name] for name in lists)]
         differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
         resized = not all(spec.input.keeps_size() for spec in specs)
@@ -294,7 +294,7 @@ class RecurrentLayer(RecurrentModule):
         else:
             if not isinstance(input, Tensor):
                 raise ValueError(f"`input` must be a tensor or a PackedSequence, got {type(input).__name__}")
-            batched = input.dim() != self._axes + 2
+            batched = input.dim() != self.spatial_axes + 2
             axes = (("N", "T") if self.batch_first else ("T", "N")) if batched else ("T",)
             self._check_frames(input, "input", axes)
             if not batched:
@@ -323,13 +323,13 @@ class RecurrentLayer(RecurrentModule):
         if steps is None or hx is None:
             raise ValueError("a layer with `input_size=0` needs `hx` and `steps`")
         steps = whole("steps", steps, 1)
-        batch, size, batched = self._states.sizes_of(hx, self._axes)
+        batch, size, batched = self._states.sizes_of(hx, self.spatial_axes)
         check_spatial_size("hx", size, self._spatial_size)
         states = self._states.split(hx, batch, size, batched, self.weight_hh_l0)
         return Batch(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
-        wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self._axes :])
+        wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self.spatial_axes :])
         if frames.dim() != len(wanted):
             raise ValueError(f"`{name}` must be ({', '.join(wanted)}), got shape {tuple(frames.shape)}")
         if frames.shape[len(leading)] != self.input_size:

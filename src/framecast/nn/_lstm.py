@@ -23,16 +23,16 @@ class LSTM(RecurrentLayer):
         (torch.Size([7, 4, 5]), torch.Size([2, 4, 5]))
     """
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
 
 
 class ConvLSTM1d(RecurrentLayer):
     """Convolutional LSTM over frames with one axis ``(T, N, C, W)``; see :class:`ConvLSTM2d`."""
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 1
+    spatial_axes = 1
 
 
 class ConvLSTM2d(RecurrentLayer):
@@ -98,17 +98,17 @@ class ConvLSTM2d(RecurrentLayer):
         (torch.Size([4, 10, 10, 25, 25]), torch.Size([2, 10, 10, 25, 25]))
     """
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 2
+    spatial_axes = 2
 
 
 class ConvLSTM3d(RecurrentLayer):
     """Convolutional LSTM over volumes ``(T, N, C, D, H, W)``; see :class:`ConvLSTM2d`."""
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 3
+    spatial_axes = 3
 
 
 class LSTMCell(RecurrentCell):
@@ -120,16 +120,16 @@ class LSTMCell(RecurrentCell):
         torch.Size([4, 5])
     """
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
 
 
 class ConvLSTM1dCell(RecurrentCell):
     """One step of :class:`ConvLSTM1d`."""
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 1
+    spatial_axes = 1
 
 
 class ConvLSTM2dCell(RecurrentCell):
@@ -141,14 +141,14 @@ class ConvLSTM2dCell(RecurrentCell):
         torch.Size([4, 5, 9, 11])
     """
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 2
+    spatial_axes = 2
 
 
 class ConvLSTM3dCell(RecurrentCell):
     """One step of :class:`ConvLSTM3d`."""
 
-    _rule = LSTMStep
+    step_rule = LSTMStep
     _takes = _LSTM_ONLY
-    _axes = 3
+    spatial_axes = 3

@@ -16,7 +16,7 @@ from ._options import PerLayer
 class _RNNLayer(RecurrentLayer):
     """An RNN's constructor takes ``nonlinearity`` fourth, as torch's does."""
 
-    _rule = RNNStep
+    step_rule = RNNStep
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RNN(_RNNLayer):
 class ConvRNN1d(_RNNLayer):
     """Convolutional RNN over frames with one axis ``(T, N, C, W)``; see :class:`ConvRNN2d`."""
 
-    _axes = 1
+    spatial_axes = 1
 
 
 class ConvRNN2d(_RNNLayer):
@@ -79,37 +79,37 @@ class ConvRNN2d(_RNNLayer):
         (torch.Size([6, 2, 8, 15, 20]), torch.Size([1, 2, 8, 15, 20]))
     """
 
-    _axes = 2
+    spatial_axes = 2
 
 
 class ConvRNN3d(_RNNLayer):
     """Convolutional RNN over volumes ``(T, N, C, D, H, W)``; see :class:`ConvRNN2d`."""
 
-    _axes = 3
+    spatial_axes = 3
 
 
 class RNNCell(RecurrentCell):
     """One step of :class:`RNN`, as ``torch.nn.RNNCell``."""
 
-    _rule = RNNStep
+    step_rule = RNNStep
 
 
 class ConvRNN1dCell(RecurrentCell):
     """One step of :class:`ConvRNN1d`."""
 
-    _rule = RNNStep
-    _axes = 1
+    step_rule = RNNStep
+    spatial_axes = 1
 
 
 class ConvRNN2dCell(RecurrentCell):
     """One step of :class:`ConvRNN2d`."""
 
-    _rule = RNNStep
-    _axes = 2
+    step_rule = RNNStep
+    spatial_axes = 2
 
 
 class ConvRNN3dCell(RecurrentCell):
     """One step of :class:`ConvRNN3d`."""
 
-    _rule = RNNStep
-    _axes = 3
+    step_rule = RNNStep
+    spatial_axes = 3
