@@ -60,7 +60,9 @@ class RecurrentCell(RecurrentModule):
             forget_bias,
         )
         check_no_input(self.input_size, options)
-        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
+        self._spatial_size = None
+        if spatial_size is not None:
+            self._spatial_size = per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
         self._spec = layer_spec(
             rule,
             axes=self.spatial_axes,

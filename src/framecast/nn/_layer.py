@@ -90,6 +90,7 @@ class RecurrentLayer(RecurrentModule):
         frame_size = None
         if spatial_size is not None:
             frame_size = per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
+        self._spatial_size = frame_size
         specs: list[LayerSpec] = []
         for k, width in enumerate(per_layer("hidden_size", hidden_size, self.num_layers)):
             spec = layer_spec(
@@ -113,7 +114,6 @@ class RecurrentLayer(RecurrentModule):
             for suffix in self._suffixes(k):
                 self._add_parameters(spec, suffix, device, dtype)
         self._specs = tuple(specs)
-        self._spatial_size = None if spatial_size is None else per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
         listed = [hidden_size, *(options[name] for name in lists)]
         differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
         resized = not all(spec.input.keeps_size() for spec in specs)
