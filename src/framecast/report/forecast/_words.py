@@ -1,4 +1,4 @@
-"""Words of the report of a run that forecasts: the result in a sentence, and how it was made."""
+"""Words of the report of a run that forecasts: the result in a sentence, and how the scores were computed."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def headline(run: ForecastRun) -> str:
 
 
 def protocol(run: ForecastRun) -> list[tuple[str, str]]:
-    """Return how the scores were made, as names and sentences."""
+    """Return how the scores were computed, as names and sentences."""
     values, units = run.protocol, None
     if values.get("scale"):
         unit = f" ({run.scale.unit})" if run.scale.unit else ""

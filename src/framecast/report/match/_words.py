@@ -1,4 +1,4 @@
-"""Words of the report of a run that matches: its scores, the result in a sentence, and how it was made."""
+"""Words of the report of a run that matches: its scores, the result in a sentence, and how the scores were computed."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def headline(run: MatchRun) -> str:
 
 
 def protocol(run: MatchRun) -> list[tuple[str, str]]:
-    """Return how the scores were made, as names and sentences."""
+    """Return how the scores were computed, as names and sentences."""
     values = run.protocol
     rows: list[tuple[str, str | None]] = [
         (title, value_words(values[key])) for key, title in _PROTOCOL.items() if values.get(key) is not None

@@ -21,7 +21,7 @@ class Run:
     results: ResultFolder | None = None
     """Folder of the test results; None if nothing was tested."""
     protocol: dict[str, Any] = field(default_factory=dict)
-    """How the scores were made."""
+    """How the scores were computed."""
 
 
 def read_run(folder: RunFolder, test: str | None = None) -> Run:

@@ -69,7 +69,7 @@ def untested_headline(log: dict[str, Series], with_step: bool = False) -> str:
 def protocol_rows(
     protocol: dict[str, Any], rows: list[tuple[str, str | None]], told: set[str]
 ) -> list[tuple[str, str]]:
-    """Return how scores were made, as names and sentences: a job's own rows, then those that all jobs have.
+    """Return how scores were computed, as names and sentences: a job's own rows, then those that all jobs have.
 
     Args:
         protocol: protocol of a test.
