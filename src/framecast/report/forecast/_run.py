@@ -49,16 +49,7 @@ class ForecastRun(Run):
 
 
 def read_forecast_run(folder: RunFolder, test: str | None = None) -> ForecastRun:
-    """Read the run of a forecaster.
-
-    Args:
-        folder: folder of the run.
-        test: name of the folder of test results; None for the newest, if there is one.
-
-    Raises:
-        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
-        ValueError: if a file in it cannot be read.
-    """
+    """Read the run of a forecaster; arguments and errors are those of :func:`read_run`."""
     run = read_run(folder, test)
     if run.results is None:
         return ForecastRun(**vars(run))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from framecast.metrics import roc, verification
+from framecast.metrics import VerificationScores, roc, verification
 from framecast.runs import Series, percent
 
 from ..shared._axes import FONT, label_ends, label_ticks, plain_axes
@@ -66,15 +66,7 @@ def roc_chart(pairs: MatchPairs) -> Figure:
     figure, axes = plain_axes(4.4, 2.9)
     axes.plot(false_accepts, true_accepts, color=_SAME, linewidth=2, drawstyle="steps-post")
     axes.set_xscale("log")
-    marks = [(scores.eer, 1 - scores.eer, f"equal error rate {percent(scores.eer)}", "D", QUIET)]
-    if scores.threshold is not None:
-        assert scores.false_accepts is not None
-        assert scores.true_accepts is not None
-        words = (
-            f"threshold {number(scores.threshold)}:\n{percent(scores.true_accepts)} found, "
-            f"{percent(scores.false_accepts)} false"
-        )
-        marks.append((scores.false_accepts, scores.true_accepts, words, "o", INK))
+    marks = _marks(scores)
     for across, height, words, marker, colour in marks:
         (mark,) = axes.plot(max(across, least), height, marker, color="white", markersize=6, zorder=4, label=words)
         mark.set(markeredgecolor=colour, markeredgewidth=1.6, clip_on=False)
@@ -106,6 +98,20 @@ def roc_chart(pairs: MatchPairs) -> Figure:
         borderaxespad=0.6,
     )
     return figure
+
+
+def _marks(scores: VerificationScores) -> list[tuple[float, float, str, str, str]]:
+    """Return the marks on the ROC curve: share of false and of true accepts, words, marker and colour."""
+    marks = [(scores.eer, 1 - scores.eer, f"equal error rate {percent(scores.eer)}", "D", QUIET)]
+    if scores.threshold is not None:
+        assert scores.false_accepts is not None
+        assert scores.true_accepts is not None
+        words = (
+            f"threshold {number(scores.threshold)}:\n{percent(scores.true_accepts)} found, "
+            f"{percent(scores.false_accepts)} false"
+        )
+        marks.append((scores.false_accepts, scores.true_accepts, words, "o", INK))
+    return marks
 
 
 def validation_chart(series: Series, name: str, best: str) -> Figure | None:

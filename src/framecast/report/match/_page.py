@@ -28,16 +28,9 @@ _BEST = {"lower": "lowest", "higher": "highest"}
 
 
 def page(folder: RunFolder, test: str | None = None) -> str:
-    """Return the report of a run that matches, as HTML.
+    """Return the report of a run that matches, as HTML; arguments and errors are those of :func:`read_match_run`.
 
-    Args:
-        folder: folder of the run.
-        test: name of the folder of test results; None for the newest. Without any, the page leaves the scores out and
-            says how to get them.
-
-    Raises:
-        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
-        ValueError: if a file in it cannot be read.
+    Without test results the page leaves the scores out and says how to get them.
     """
     run = read_match_run(folder, test)
     plane = palette = None

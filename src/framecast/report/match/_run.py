@@ -80,16 +80,7 @@ class MatchRun(Run):
 
 
 def read_match_run(folder: RunFolder, test: str | None = None) -> MatchRun:
-    """Read the run of a matcher.
-
-    Args:
-        folder: folder of the run.
-        test: name of the folder of test results; None for the newest, if there is one.
-
-    Raises:
-        FileNotFoundError: if the folder holds no run, or no folder of results of that name.
-        ValueError: if a file in it cannot be read.
-    """
+    """Read the run of a matcher; arguments and errors are those of :func:`read_run`."""
     run = read_run(folder, test)
     movement = read_movement(folder)
     if run.results is None:

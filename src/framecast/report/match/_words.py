@@ -43,7 +43,8 @@ def cards(run: MatchRun) -> list[Card]:
         score, value = score_title(key), run.scores.get(key)
         if value is not None or key in others:
             words = score.words.format(threshold=threshold)
-            shown.append(Card(score.heading, percent(value) if score.is_share else number(value), words))
+            title = score.heading.replace(" %", "\u00a0%")  # a number and its percent sign stay on one line
+            shown.append(Card(title, percent(value) if score.is_share else number(value), words))
     return shown + [
         Card(ONE_SHOT.heading.format(kind=kind), percent(value), ONE_SHOT.words)
         for kind, value in run.one_shot.items()

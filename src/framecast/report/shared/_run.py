@@ -29,7 +29,7 @@ def read_run(folder: RunFolder, test: str | None = None) -> Run:
 
     Args:
         folder: folder of the run.
-        test: name of the folder of test results; None for the newest, if there is one.
+        test: name of the folder of test results; None for the newest. Without any there are no scores.
 
     Raises:
         FileNotFoundError: if the folder holds no run, or no folder of results of that name.
