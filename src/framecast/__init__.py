@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .jobs import load as load
     from .trained import Forecaster as Forecaster
     from .trained import Matcher as Matcher
-    from .trained import load as load
 
 __version__ = "0.1.0"
+_ROOMS = {"load": "jobs", "Forecaster": "trained", "Matcher": "trained"}
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs more than torch only when it is asked for."""
-    if name in ("load", "Forecaster", "Matcher"):
-        from . import trained
-
-        return getattr(trained, name)
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"framecast.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

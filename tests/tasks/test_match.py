@@ -14,7 +14,8 @@ from torch import nn
 from framecast.data import Affine, DigitPairsData, LabelledImages, MatchData
 from framecast.losses import contrastive_loss
 from framecast.models import ConvEncoder, LeNet, Siamese
-from framecast.tasks import EMBEDDING_EPOCHS, EmbeddingEpochs, LastCheckpoint, Match
+from framecast.runs import RunFolder
+from framecast.tasks import EmbeddingEpochs, LastCheckpoint, Match
 
 
 class Flat(nn.Module):
@@ -280,10 +281,10 @@ def train(folder, *callbacks, resume=None, epochs=3, pairs=False, validate=1, wo
         enable_model_summary=False,
         num_sanity_val_steps=0,
         check_val_every_n_epoch=validate,
-        callbacks=[LastCheckpoint(1), EmbeddingEpochs(folder), *callbacks],
+        callbacks=[LastCheckpoint(1), EmbeddingEpochs(RunFolder(folder)), *callbacks],
     )
     trainer.fit(task, data, ckpt_path=resume, weights_only=True)
-    with np.load(folder / EMBEDDING_EPOCHS) as file:
+    with np.load(RunFolder(folder).embedding_epochs) as file:
         return trainer.global_step, task.state_dict(), dict(file)
 
 

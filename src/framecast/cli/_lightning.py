@@ -1,42 +1,23 @@
-"""Training, validation and test from the command line, each in a run's folder."""
+"""Lightning's command line over the typed constructors of tasks and data, in a run's folder."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from framecast.data import FramesDataModule, Scale, fresh_folder
-from framecast.runs import read_checkpoint
-from framecast.tasks import BEST, LAST, LastCheckpoint, Task, TrainingDivergedError
-from framecast.tasks._results import results_of
-
-_CONFIG = "config.yaml"
-
-
-def run(args: list[str]) -> None:
-    """Run ``fit``, ``validate`` or ``test`` with the arguments of the command line."""
-    from ._main import config_path
-
-    names = _values_of(args, ("--config", "-c"))
-    args = _replaced(args, ("--config", "-c"), lambda name: str(config_path(name)))
-    folder = next(iter(_values_of(args, ("--run",))), None)
-    if folder is None and args[0] != "fit":
-        checkpoint = next(iter(_values_of(args, ("--ckpt_path",))), "")
-        parent = Path(checkpoint).resolve().parent.parent
-        folder = str(parent) if (parent / _CONFIG).is_file() else None
-    if not names and folder is not None and {"-h", "--help"}.isdisjoint(args):
-        config = Path(folder) / _CONFIG
-        if not config.is_file():
-            raise FileNotFoundError(f"{folder} holds no run: there is no {config}; name one with --config")
-        args = [args[0], "--config", str(config), *args[1:]]
-    default = folder or f"runs/{Path(names[-1]).stem}" if names or folder else "runs/unnamed"
-    _CommandLine(default, args)
+from framecast import __version__
+from framecast.data import FramesDataModule, fresh_folder
+from framecast.models import plain
+from framecast.runs import ResultFolder, RunFolder, Scale, Split, read_checkpoint
+from framecast.tasks import LastCheckpoint, Task, TrainingDivergedError
 
 
 class _Parser(LightningArgumentParser):
@@ -47,24 +28,33 @@ class _Parser(LightningArgumentParser):
 
 
 class _SaveConfig(SaveConfigCallback):
-    """Keep the run's configuration in its folder."""
+    """Write the run's configuration and the split of its data into its folder."""
 
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write it, unless the run is resumed."""
-        path = Path(trainer.default_root_dir) / _CONFIG
-        if stage == "fit" and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            config = self.config.clone()
-            config.run = config.output = config.ckpt_path = None  # of this call, not of the run
-            self.parser.save(config, str(path), skip_none=False)
+        """Write both, unless the run is resumed."""
+        run = RunFolder(trainer.default_root_dir)
+        if stage != "fit" or run.config.exists():
+            return
+        config = self.config.clone()
+        config.run = config.output = config.ckpt_path = None  # of this call, not of the run
+        run.write_config(self.parser.dump(config, skip_none=False))
+        split = trainer.datamodule.split()  # type: ignore[attr-defined]
+        if split is not None:
+            run.write_split(split)
 
 
-class _CommandLine(LightningCLI):
-    """Lightning's command line, in a run's folder."""
+class CommandLine(LightningCLI):
+    """Lightning's command line, in a run's folder.
 
-    def __init__(self, folder: str, args: list[str]) -> None:
-        self.folder = Path(folder)
+    Args:
+        folder: the run's folder, unless the arguments name another.
+        args: the command and its arguments.
+    """
+
+    def __init__(self, folder: RunFolder, args: list[str]) -> None:
+        self.folder = folder
         self.resumes = False
+        self.recorded: Split | None = None
         super().__init__(
             Task,
             FramesDataModule,
@@ -112,41 +102,32 @@ class _CommandLine(LightningCLI):
         """Settle which folder and which checkpoint this is about, before anything is built."""
         config = self.config[self.subcommand]
         if config.run is not None:
-            self.folder = Path(config.run)
-        given = config.ckpt_path
+            self.folder = RunFolder(config.run)
         if self.subcommand == "fit":
-            self.resumes = given == "last"
+            self.resumes = config.ckpt_path == "last"
             if self.resumes:
-                config.ckpt_path = str(self._checkpoint(LAST))
-            elif _rank() == 0 and self.folder.exists() and any(self.folder.iterdir()):
-                began = (self.folder / "checkpoints" / LAST).is_file()
+                config.ckpt_path = str(self.folder.checkpoint("last"))
+            elif _rank() == 0 and self.folder.is_used():
+                began = self.folder.checkpoint_path("last").is_file()
                 resume = "resume it with --ckpt_path last, or name" if began else "it wrote no checkpoint; name"
                 raise FileExistsError(f"{self.folder} already holds a run: {resume} another with --run")
-        elif given in (None, "best", "last"):
-            config.ckpt_path = str(self._checkpoint(LAST if given == "last" else BEST))
+        elif config.ckpt_path in (None, "best", "last"):
+            config.ckpt_path = str(self.folder.checkpoint("last" if config.ckpt_path == "last" else "best"))
         if config.ckpt_path is not None:
             checkpoint = read_checkpoint(config.ckpt_path)
             self.about, self.step = checkpoint["framecast"], checkpoint["global_step"]
-
-    def _checkpoint(self, name: str) -> Path:
-        path = self.folder / "checkpoints" / name
-        if name == BEST and not path.is_file() and path.with_name(LAST).is_file():
-            raise FileNotFoundError(f"there is no {path}, as nothing was validated; test --ckpt_path last")
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no {path}; is {self.folder} the folder of a run that has begun?")
-        return path
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Put logs and checkpoints into the run's folder."""
         config = self._get(self.config_init, "trainer")
         own: dict[str, Any] = {"default_root_dir": str(self.folder), "logger": False, "enable_checkpointing": False}
         own["use_distributed_sampler"] = False  # training's sampler shares out by itself; scores are of whole sets
-        given = config.get("callbacks") or []
-        callbacks = list(given) if isinstance(given, (list, tuple)) else [given]
+        others = config.get("callbacks") or []
+        callbacks = list(others) if isinstance(others, (list, tuple)) else [others]
         if self.subcommand == "fit":
             if config.get("logger") is None:
-                logs = self.folder / "logs"
-                own["logger"] = [CSVLogger(str(logs), "csv"), TensorBoardLogger(str(logs), "tensorboard")]
+                logs = str(self.folder.logs)
+                own["logger"] = [CSVLogger(logs, self.folder.csv), TensorBoardLogger(logs, self.folder.tensorboard)]
             else:
                 own["logger"] = config.get("logger")
             own["enable_checkpointing"] = True
@@ -157,18 +138,21 @@ class _CommandLine(LightningCLI):
         return super().instantiate_trainer(**own, callbacks=callbacks, **kwargs)
 
     def after_instantiate_classes(self) -> None:
-        """Refuse a checkpoint of another model before any work."""
-        if self._get(self.config, "ckpt_path") is None:
+        """Refuse a checkpoint of another model before any work, and take over its scale and its split."""
+        path = self._get(self.config, "ckpt_path")
+        if path is None:
             return
-        if self.about.get("scale"):
-            self.datamodule.use_scale(Scale.from_dict(self.about["scale"]))
         mine = self.model.describe()
         for name in ("task", "network", "config", "loss"):
-            theirs = self.about.get(name)
-            if theirs != mine.get(name):
-                theirs, ours = _differences(theirs, mine.get(name))
-                path = self._get(self.config, "ckpt_path")
+            theirs, ours = plain(self.about.get(name)), plain(mine.get(name))
+            if theirs != ours:
+                theirs, ours = _differences(theirs, ours)
                 raise ValueError(f"{path} is of another model: its {name} is {theirs}, but here it is {ours}")
+        if self.about.get("scale"):
+            self.datamodule.use_scale(Scale.from_dict(self.about["scale"]))
+        self.recorded = (RunFolder.of_checkpoint(path) or self.folder).read_split()
+        if self.recorded is not None:
+            self.datamodule.use_split(self.recorded)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """Load checkpoints without running any code that they might hold."""
@@ -194,10 +178,10 @@ class _CommandLine(LightningCLI):
             self._say_stopped()
             raise KeyboardInterrupt from error
         except TrainingDivergedError as error:
-            last = self.folder / "checkpoints" / LAST
-            kept = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
+            last = self.folder.checkpoint_path("last")
+            state = f"the last good checkpoint is {last}" if last.is_file() else "no checkpoint had been written yet"
             advice = "try a lower --model.learning_rate, or --trainer.gradient_clip_val 1"
-            raise TrainingDivergedError(f"{error}: training stopped; {kept}; {advice}") from error
+            raise TrainingDivergedError(f"{error}: training stopped; {state}; {advice}") from error
         if self.trainer.received_sigterm:
             self._say_stopped()
             raise SystemExit(143)
@@ -205,34 +189,63 @@ class _CommandLine(LightningCLI):
     def _say_stopped(self) -> None:
         """Say how a run that was stopped goes on."""
         print(f"\nstopped at step {self.trainer.global_step}", file=sys.stderr)
-        if (self.folder / "checkpoints" / LAST).is_file():
-            print(f"go on with: framecast fit --run {self.folder} --ckpt_path last", file=sys.stderr)
+        if self.folder.checkpoint_path("last").is_file():
+            print(f"go on with: {_command('fit', self.folder, '--ckpt_path', 'last')}", file=sys.stderr)
 
     def after_fit(self) -> None:
         """Say where the results are and what comes next."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            best = (self.folder / "checkpoints" / BEST).is_file()
-            print(f"\nrun: {self.folder}\nnext: framecast test --run {self.folder}" + " --ckpt_path last" * (not best))
+            best = self.folder.checkpoint_path("best").is_file()
+            more = () if best else ("--ckpt_path", "last")
+            print(f"\nrun: {self.folder}\nnext: {_command('test', self.folder, *more)}")
 
     def before_test(self) -> None:
         """Refuse a folder that is in use before the work."""
         if _rank() != 0:
             return
         output = self._get(self.config, "output")
-        self.output = fresh_folder(Path(output) if output else fresh_name(self.folder / "test"))
+        self.output = ResultFolder(fresh_folder(Path(output) if output else self.folder.fresh_results().path))
 
     def after_test(self) -> None:
         """Print and write the scores and their protocol."""
-        results = results_of(self.model, self.datamodule, Path(self._get(self.config, "ckpt_path")))
+        results = self.model.summarize(self._protocol())
         if not self.trainer.is_global_zero:
             return
         results.write(self.output)
-        print(f"\n{results.words}\n\nscores: {self.output / 'metrics.json'}")
-        print(f"next: framecast report --run {self.folder}")
+        print(f"\n{results.words}\n\nscores: {self.output.metrics}")
+        print(f"next: {_command('report', self.folder)}")
+
+    def _protocol(self) -> dict[str, Any]:
+        """Return what the protocol of every task's scores holds."""
+        return {
+            **self.datamodule.describe("test"),
+            "split": "test",
+            **self._split_in_words(),
+            "scale": self.datamodule.scale.as_dict(),
+            "checkpoint": str(Path(self._get(self.config, "ckpt_path"))),
+            "step": int(self.step),
+            "seed": self.datamodule.seed,
+            "parameters": sum(p.numel() for p in self.model.network.parameters()),
+            "framecast": __version__,
+            "torch": torch.__version__,
+        }
+
+    def _split_in_words(self) -> dict[str, str]:
+        """Say that the split is the one of training, if one was recorded and applies to the data."""
+        split = self.datamodule.split()
+        if split is None or self.recorded is None or split.parts() != self.recorded.parts():
+            return {}
+        counts = ", ".join(f"{len(items):,} for {part}" for part, items in split.parts().items())
+        return {"recorded_split": f"as recorded in training: {counts}"}
+
+
+def _command(name: str, folder: RunFolder, *more: str) -> str:
+    """Write a command on a run as one types it, quoted for the shell."""
+    return shlex.join(["framecast", name, "--run", str(folder), *more])
 
 
 def _differences(theirs: Any, ours: Any) -> tuple[Any, Any]:
-    """Of two dicts, only what differs."""
+    """Leave in two dicts only what differs."""
     if not isinstance(theirs, dict) or not isinstance(ours, dict):
         return theirs, ours
     names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
@@ -240,33 +253,5 @@ def _differences(theirs: Any, ours: Any) -> tuple[Any, Any]:
 
 
 def _rank() -> int:
-    """Which of the processes of a training on several devices this is."""
+    """Return which of the processes of a training on several devices this is."""
     return int(getattr(rank_zero_only, "rank", 0) or 0)
-
-
-def fresh_name(path: Path) -> Path:
-    """``path``, or if it is taken the first free of ``path-2``, ``path-3``, ..."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free
-
-
-def _values_of(args: list[str], names: tuple[str, ...]) -> list[str]:
-    """Values of an option, ``--name value`` or ``--name=value``."""
-    found: list[str] = []
-    _replaced(args, names, lambda value: found.append(value) or value)  # type: ignore[func-returns-value]
-    return found
-
-
-def _replaced(args: list[str], names: tuple[str, ...], change: Any) -> list[str]:
-    """Arguments with the values of an option changed."""
-    result = list(args)
-    for i, arg in enumerate(args):
-        if arg in names and i + 1 < len(args):
-            result[i + 1] = change(args[i + 1])
-        elif arg.split("=", 1)[0] in names and "=" in arg:
-            name, value = arg.split("=", 1)
-            result[i] = f"{name}={change(value)}"
-    return result

@@ -1,4 +1,4 @@
-"""Forecasts of a user's own frames, from the command line.
+"""The command ``predict``: forecasts of a user's own frames.
 
 Shape letters: T input frames, K forecast frames, C channels, H height, W width.
 """
@@ -9,10 +9,19 @@ import sys
 
 import numpy as np
 
-from framecast.data import Recording, Scale, fresh_folder, read_recording, write_animation, write_recording
-from framecast.trained import load_forecaster
+from framecast.data import Recording, fresh_folder, read_recording, write_animation, write_recording
+from framecast.jobs import load_as
+from framecast.runs import Scale
+from framecast.trained import Forecaster
+
+from ._call import call
 
 _INPUT_EDGE, _FORECAST_EDGE = (130, 130, 130), (230, 97, 1)
+
+
+def run(args: list[str]) -> None:
+    """Forecast with the arguments of the command line."""
+    call(predict, args)
 
 
 def predict(
@@ -40,7 +49,7 @@ def predict(
         grayscale: turn colour into one channel, by default as in training.
         device: where to run the network.
     """
-    forecaster = load_forecaster(ckpt_path, device)
+    forecaster = load_as(Forecaster, ckpt_path, device)
     gray = forecaster.grayscale if grayscale is None else grayscale
     recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce)
     frames = recording.frames

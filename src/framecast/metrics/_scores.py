@@ -16,24 +16,21 @@ from ._ssim import WINDOW, ssim, ssim_openstl
 
 
 class Score(NamedTuple):
-    """A score of single frames and what has to be known to use it."""
+    """A score of single frames and the frames for which it exists."""
 
     function: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     """From prediction, target and mask `(N, K, C, H, W)` to a value per frame `(N, K)`."""
-    title: str
-    better: str
-    """Which values are better: `"lower"` or `"higher"`."""
     smallest_frame: int = 1
     """Least height and width, in pixels, for which it exists."""
 
 
 SCORES: dict[str, Score] = {
-    "mse": Score(mse, "MSE", "lower"),
-    "mae": Score(mae, "MAE", "lower"),
-    "cross_entropy": Score(cross_entropy, "cross-entropy", "lower"),
-    "ssim": Score(ssim, "SSIM", "higher", smallest_frame=WINDOW),
-    "ssim_openstl": Score(ssim_openstl, "SSIM (OpenSTL)", "higher", smallest_frame=WINDOW),
-    "psnr": Score(psnr, "PSNR (dB)", "higher"),
+    "mse": Score(mse),
+    "mae": Score(mae),
+    "cross_entropy": Score(cross_entropy),
+    "ssim": Score(ssim, smallest_frame=WINDOW),
+    "ssim_openstl": Score(ssim_openstl, smallest_frame=WINDOW),
+    "psnr": Score(psnr),
 }
 """The scores by the names that `metrics.json` uses."""
 

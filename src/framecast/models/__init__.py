@@ -1,5 +1,8 @@
 """Networks for sequences of frames and for pairs. A model returns predictions, never a loss."""
 
+from ._configured import ConfiguredModule as ConfiguredModule
+from ._configured import config_of as config_of
+from ._configured import plain as plain
 from ._encoder_forecaster import EncoderForecaster as EncoderForecaster
 from ._encoders import ENCODERS as ENCODERS
 from ._encoders import ClipEncoder as ClipEncoder

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from framecast.nn import ConvGRU2d, ConvLSTM2d
 
+from ._configured import ConfiguredModule
+from ._sizes import height_and_width, positive
+
 # Name: layer class, and whether it is dense: one patch is the whole frame, and a 1x1 convolution of it a linear map.
 _CELLS: dict[str, tuple[type[ConvLSTM2d] | type[ConvGRU2d], bool]] = {
     "lstm": (ConvLSTM2d, False),
@@ -23,7 +26,7 @@ _CELLS: dict[str, tuple[type[ConvLSTM2d] | type[ConvGRU2d], bool]] = {
 }
 
 
-class EncoderForecaster(nn.Module):
+class EncoderForecaster(ConfiguredModule):
     r"""The encoder–forecaster of Shi et al. 2015 (arXiv 1506.04214).
 
     Frames are cut into patches of p x p pixels, which become channels. The layers of the encoder read the input
@@ -68,23 +71,13 @@ class EncoderForecaster(nn.Module):
         out_channels: int | None = None,
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "channels": channels,
-            "hidden_size": list(hidden_size) if isinstance(hidden_size, Sequence) else [hidden_size],
-            "kernel_size": kernel_size,
-            "recurrent_kernel_size": recurrent_kernel_size,
-            "patch_size": patch_size,
-            "cell": cell,
-            "peephole": peephole,
-            "out_channels": out_channels,
-        }
         if cell not in _CELLS:
             raise ValueError(f"`cell` must be one of {', '.join(map(repr, _CELLS))}, got {cell!r}")
         layer, self.dense = _CELLS[cell]
-        self.patch_size = _pair("patch_size", patch_size)
-        self.channels = _positive("channels", channels)
-        self.out_channels = channels if out_channels is None else _positive("out_channels", out_channels)
-        sizes = self.config["hidden_size"]
+        self.patch_size = height_and_width("patch_size", patch_size)
+        self.channels = positive("channels", channels)
+        self.out_channels = channels if out_channels is None else positive("out_channels", out_channels)
+        sizes = list(hidden_size) if isinstance(hidden_size, Sequence) else [hidden_size]
         if not sizes:
             raise ValueError("`hidden_size` must list at least one layer")
         pixels = self.patch_size[0] * self.patch_size[1]
@@ -119,7 +112,7 @@ class EncoderForecaster(nn.Module):
         """
         if frames.dim() != 5 or frames.shape[2] != self.channels:
             raise ValueError(f"`frames` must be (N, T, {self.channels}, H, W), got shape {tuple(frames.shape)}")
-        _positive("horizon", horizon)
+        positive("horizon", horizon)
         height, width = frames.shape[-2:]
         if self.dense and (height, width) != self.patch_size:
             raise ValueError(
@@ -155,20 +148,6 @@ class EncoderForecaster(nn.Module):
         p, q = self.patch_size
         x = patches.reshape(k, n, self.out_channels, p, q, h, w).permute(1, 0, 2, 5, 3, 6, 4)
         return x.reshape(n, k, self.out_channels, h * p, w * q)[..., :height, :width]
-
-
-def _positive(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a positive whole number, got {value!r}")
-    return value
-
-
-def _pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
-    if isinstance(value, Sequence):
-        if len(value) != 2:
-            raise ValueError(f"`{name}` must be one size or a pair (height, width), got {value!r}")
-        return _positive(name, value[0]), _positive(name, value[1])
-    return (_positive(name, value),) * 2
 
 
 def _per_layer(name: str, value: int | list[int], sizes: Sequence[int]) -> list[int]:

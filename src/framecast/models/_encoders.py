@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +14,11 @@ from torch import Tensor, nn
 
 from framecast.nn import ConvLSTM2d
 
+from ._configured import ConfiguredModule
 from ._sizes import height_and_width, positive
 
 
-class LeNet(nn.Module):
+class LeNet(ConfiguredModule):
     """LeNet as in Caffe's Siamese network for MNIST.
 
     Convolution of 5x5 to 20 channels, maximum of 2x2; convolution of 5x5 to 50 channels, maximum of 2x2; 500 linear
@@ -43,7 +43,6 @@ class LeNet(nn.Module):
 
     def __init__(self, channels: int = 1, embedding_size: int = 2, size: int | tuple[int, int] = 28) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {"channels": channels, "embedding_size": embedding_size, "size": size}
         self.channels = positive("channels", channels)
         self.embedding_size = positive("embedding_size", embedding_size)
         self.size = height_and_width("size", size)
@@ -80,7 +79,7 @@ class LeNet(nn.Module):
         return _in_full(self.features[5:], features)
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(ConfiguredModule):
     """A small convolutional network, the usual one of few-shot learning.
 
     Every block is a convolution of 3x3, a batch norm, a ReLU and a maximum of 2x2 (which keeps the last row and
@@ -112,13 +111,6 @@ class ConvEncoder(nn.Module):
         size: int | tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "channels": channels,
-            "embedding_size": embedding_size,
-            "widths": list(widths),
-            "normalize": normalize,
-            "size": size,
-        }
         self.channels = positive("channels", channels)
         self.embedding_size = positive("embedding_size", embedding_size)
         self.normalize = normalize
@@ -152,7 +144,7 @@ class ConvEncoder(nn.Module):
         return F.normalize(embedding) if self.normalize else embedding
 
 
-class ClipEncoder(nn.Module):
+class ClipEncoder(ConfiguredModule):
     """Convolutional LSTM layers over the frames of a clip; the embedding is made of the last hidden state.
 
     Frames are cut into patches of p x p pixels, which become channels. Of the last layer's hidden state after a
@@ -185,13 +177,6 @@ class ClipEncoder(nn.Module):
         patch_size: int = 4,
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
-            "channels": channels,
-            "embedding_size": embedding_size,
-            "hidden_size": list(hidden_size),
-            "kernel_size": kernel_size,
-            "patch_size": patch_size,
-        }
         self.channels = positive("channels", channels)
         self.embedding_size = positive("embedding_size", embedding_size)
         self.patch_size = positive("patch_size", patch_size)
@@ -234,7 +219,7 @@ class ClipEncoder(nn.Module):
         return F.pixel_unshuffle(frames, self.patch_size).unflatten(0, clips.shape[:2])
 
 
-ENCODERS: dict[str, type[nn.Module]] = {"LeNet": LeNet, "ConvEncoder": ConvEncoder, "ClipEncoder": ClipEncoder}
+ENCODERS: dict[str, type[ConfiguredModule]] = {"LeNet": LeNet, "ConvEncoder": ConvEncoder, "ClipEncoder": ClipEncoder}
 """The encoders by the names that checkpoints use."""
 
 

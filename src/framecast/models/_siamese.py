@@ -5,15 +5,17 @@ Shape letters: N pairs, E embedding size.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from ._configured import ConfiguredModule
 from ._encoders import ENCODERS
 
 
-class Siamese(nn.Module):
+class Siamese(ConfiguredModule):
     """An encoder applied to both sides of a pair with the same weights.
 
     Both sides go through the encoder in one batch of 2N, so that a batch norm sees them together and the encoder runs
@@ -44,8 +46,8 @@ class Siamese(nn.Module):
         self.encoder = encoder
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Siamese:
-        """Build the network that a :attr:`config` describes, with new weights.
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build a network from a :attr:`config`, with new weights.
 
         Raises:
             ValueError: if it names an encoder that is none of :data:`framecast.models.ENCODERS`.
@@ -53,12 +55,7 @@ class Siamese(nn.Module):
         name = config["encoder"]
         if name not in ENCODERS:
             raise ValueError(f"`encoder` (={name!r}) must be one of {', '.join(ENCODERS)}")
-        return cls(ENCODERS[name](**config["options"]))
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Plain values from which :meth:`from_config` builds an equal network, if the encoder is one of ours."""
-        return {"encoder": type(self.encoder).__name__, "options": getattr(self.encoder, "config", {})}
+        return cls(ENCODERS[name].from_config(config["options"]))
 
     @property
     def embedding_size(self) -> int:

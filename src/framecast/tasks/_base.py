@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from framecast.models import config_of
+from framecast.runs import RunFolder
+
 from ._callbacks import BestCheckpoint
+from ._results import Results
 
 
 class TrainingDivergedError(RuntimeError):
@@ -87,7 +91,7 @@ class Task(pl.LightningModule):
         return {
             "task": self.kind,
             "network": type(self.network).__name__,
-            "config": getattr(self.network, "config", {}),
+            "config": config_of(self.network),
         }
 
     def check_data(self, about: dict[str, Any]) -> None:
@@ -100,9 +104,18 @@ class Task(pl.LightningModule):
             ValueError: naming what does not fit, and the option to change.
         """
 
-    def run_callbacks(self, folder: Path) -> list[pl.Callback]:
-        """What accompanies a training of this task in a run's folder."""
-        return [BestCheckpoint(folder, *self.monitor)]
+    def run_callbacks(self, run: RunFolder) -> list[pl.Callback]:
+        """Return the callbacks of a training of this task in a run's folder."""
+        return [BestCheckpoint(run, *self.monitor)]
+
+    def summarize(self, protocol: Mapping[str, Any]) -> Results:
+        """Return what a test writes and prints, after testing.
+
+        Args:
+            protocol: what every task's protocol holds: what the data module says of the test part, scale, seed,
+                checkpoint and step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no results")
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch, logged, and refused if it is no number."""

@@ -10,8 +10,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-LAST = "last.ckpt"
-BEST = "best.ckpt"
+from framecast.runs import RunFolder, part_of
 
 
 class LastCheckpoint(pl.Callback):
@@ -53,7 +52,7 @@ class LastCheckpoint(pl.Callback):
     def _save(self, trainer: pl.Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        save_whole(trainer, Path(trainer.default_root_dir) / "checkpoints" / LAST)
+        save_whole(trainer, RunFolder(trainer.default_root_dir).checkpoint_path("last"))
         self._saved = trainer.global_step
 
 
@@ -61,15 +60,16 @@ class BestCheckpoint(ModelCheckpoint):
     """Keep ``checkpoints/best.ckpt`` in the run's folder, the one with the best validation.
 
     Args:
-        folder: the run's folder. It may have moved since the run began.
+        run: the run's folder. It may have moved since the run began.
         monitor: name of the logged value that says how good a validation is.
         mode: ``"min"`` if lower values are better, or ``"max"``.
     """
 
-    def __init__(self, folder: Path, monitor: str = "val_loss", mode: str = "min") -> None:
+    def __init__(self, run: RunFolder, monitor: str = "val_loss", mode: str = "min") -> None:
+        self.best = run.checkpoint_path("best")
         super().__init__(
-            dirpath=folder / "checkpoints",
-            filename=Path(BEST).stem,
+            dirpath=self.best.parent,
+            filename=self.best.stem,
             monitor=monitor,
             mode=mode,
             enable_version_counter=False,
@@ -78,7 +78,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the best loss so far, wherever the run was then."""
-        best = str(Path(str(self.dirpath)) / BEST)
+        best = str(self.best)
         scores = list(state_dict["best_k_models"].values())
         moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
         super().load_state_dict({**state_dict, **moved, "best_k_models": {best: scores[0]} if scores else {}})
@@ -91,7 +91,7 @@ class BestCheckpoint(ModelCheckpoint):
 
 def save_whole(trainer: pl.Trainer, path: Path) -> None:
     """Write a checkpoint beside its place and move it there, so that there is always a whole one."""
-    part = path.with_suffix(".part")
+    part = part_of(path)
     trainer.save_checkpoint(part)
     if trainer.is_global_zero:
         part.replace(path)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from framecast.data import Scale
 from framecast.losses import LOSSES
+from framecast.runs import Scale
 
 from ._network import scale_of, trained_network
 
@@ -25,6 +25,7 @@ class Forecaster:
         network: called as ``network(frames, horizon)``.
         loss: name of the loss it was trained with, which says how its output becomes frames.
         scale: the scale of the training data.
+        channels: channels of the frames; None for those that the network says in ``channels``.
         input_frames: number of frames it was trained to see.
         reduce: factor by which the training frames were block-averaged.
         grayscale: whether their colours were turned into one channel.
@@ -36,17 +37,31 @@ class Forecaster:
         loss: str,
         scale: Scale,
         *,
+        channels: int | None = None,
         input_frames: int = 1,
         reduce: int = 1,
         grayscale: bool = False,
     ) -> None:
         self.network, self.loss, self.scale = network.eval(), LOSSES[loss](), scale
+        self.channels = int(network.channels if channels is None else channels)  # type: ignore[arg-type]
         self.input_frames, self.reduce, self.grayscale = input_frames, reduce, grayscale
 
-    @property
-    def channels(self) -> int:
-        """Channels of the input frames."""
-        return int(self.network.channels)  # type: ignore[arg-type]
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: dict[str, Any], path: str | Path, network: nn.Module | None, device: str | torch.device
+    ) -> Forecaster:
+        """Make the forecaster of a checkpoint that was read from a path; see :func:`framecast.load`.
+
+        Raises:
+            ValueError: if its network or its loss is unknown, or the weights are another network's.
+        """
+        about = checkpoint["framecast"]
+        network = trained_network(checkpoint, path, network, device)
+        data = about.get("data", {})
+        reading = {name: data[name] for name in ("channels", "input_frames", "reduce", "grayscale") if name in data}
+        if about.get("loss") not in LOSSES:
+            raise ValueError(f"{path} was trained with a loss {about.get('loss')!r}, which is unknown here")
+        return cls(network, about["loss"], scale_of(about), **reading)
 
     def predict(
         self, frames: np.ndarray, horizon: int, *, scale: Scale | None = None, input_frames: int | None = None
@@ -85,16 +100,3 @@ class Forecaster:
             output = self.loss.to_prediction(self.network(x, horizon)).squeeze(0).float().cpu().numpy()
         forecast = np.asarray(scale.from_unit(output), dtype=np.float32)
         return forecast[:, 0] if array.ndim == 3 and forecast.shape[1] == 1 else forecast
-
-
-def forecaster_of(
-    checkpoint: dict[str, Any], path: str | Path, network: nn.Module | None, device: str | torch.device
-) -> Forecaster:
-    """Make the forecaster of a checkpoint that was read from a path; see :func:`framecast.load`."""
-    about = checkpoint["framecast"]
-    network = trained_network(checkpoint, path, network, device)
-    data = about.get("data", {})
-    reading = {name: data[name] for name in ("input_frames", "reduce", "grayscale") if name in data}
-    if about.get("loss") not in LOSSES:
-        raise ValueError(f"{path} was trained with a loss {about.get('loss')!r}, which is unknown here")
-    return Forecaster(network, about["loss"], scale_of(about), **reading)

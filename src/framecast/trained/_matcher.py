@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from framecast.data import Scale, read_image, read_recording
+from framecast.data import read_image, read_recording
 from framecast.models import ClipEncoder, Siamese
+from framecast.runs import Scale
 
 from ._network import scale_of, trained_network
 
@@ -53,6 +54,30 @@ class Matcher:
         self.size, self.channels = size, channels
         self.scale = scale or Scale(0.0, 255.0, "grey level", "uint8")
         self.threshold, self.unit_length, self.brightness = threshold, unit_length, brightness
+
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: dict[str, Any], path: str | Path, network: nn.Module | None, device: str | torch.device
+    ) -> Matcher:
+        """Make the matcher of a checkpoint that was read from a path; see :func:`framecast.load`.
+
+        Raises:
+            ValueError: if its network is unknown or no Siamese network, or the weights are another network's.
+        """
+        about = checkpoint["framecast"]
+        network = trained_network(checkpoint, path, network, device)
+        if not isinstance(network, Siamese):
+            raise ValueError(f"`network` must be a Siamese network for {path}, got {type(network).__name__}")
+        height, width = about["data"]["frame_size"]
+        return cls(
+            network,
+            (height, width),
+            channels=about["data"]["channels"],
+            scale=scale_of(about),
+            threshold=about["threshold"],
+            unit_length=about["unit_length"],
+            brightness=about["brightness"],
+        )
 
     @property
     def takes_clips(self) -> bool:
@@ -155,23 +180,3 @@ class Matcher:
             embeddings: Tensor = self.network.embed(pad_sequence(units, batch_first=True).to(device), lengths).float()
             array: np.ndarray = (F.normalize(embeddings) if self.unit_length else embeddings).cpu().numpy()
         return array
-
-
-def matcher_of(
-    checkpoint: dict[str, Any], path: str | Path, network: nn.Module | None, device: str | torch.device
-) -> Matcher:
-    """Make the matcher of a checkpoint that was read from a path; see :func:`framecast.load`."""
-    about = checkpoint["framecast"]
-    network = trained_network(checkpoint, path, network, device)
-    if not isinstance(network, Siamese):
-        raise ValueError(f"`network` must be a Siamese network for {path}, got {type(network).__name__}")
-    height, width = about["data"]["frame_size"]
-    return Matcher(
-        network,
-        (height, width),
-        channels=about["data"]["channels"],
-        scale=scale_of(about),
-        threshold=about["threshold"],
-        unit_length=about["unit_length"],
-        brightness=about["brightness"],
-    )

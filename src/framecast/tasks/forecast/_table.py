@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from framecast.metrics import SCORES, ScoreSummary
+from framecast.metrics import ScoreSummary
+from framecast.runs import score_title
 
 _COLUMNS = ("mse", "mae", "cross_entropy", "ssim", "psnr")
 
@@ -12,7 +13,7 @@ def format_table(scores: Mapping[str, Mapping[str, ScoreSummary]]) -> str:
     """Lay out the scores of a model and its baselines: the means, then the MSE by lead time.
 
     Args:
-        scores: By forecast (`"model"`, which comes first, and baselines), what :class:`ForecastScores` computed.
+        scores: by forecast (``"model"``, which comes first, and baselines), what :class:`ForecastScores` computed.
 
     Returns:
         Lines without a final line break; a score that does not exist is a dash.
@@ -39,7 +40,8 @@ def format_table(scores: Mapping[str, Mapping[str, ScoreSummary]]) -> str:
         2               4.016       6.274  34.38
     """
     names = sorted(scores, key=lambda name: name != "model")
-    header = [["", *(SCORES[column].title for column in _COLUMNS)], ["better", *(SCORES[c].better for c in _COLUMNS)]]
+    titles = [score_title(column) for column in _COLUMNS]
+    header = [["", *(title.with_unit for title in titles)], ["better", *(title.better for title in titles)]]
     means = [_numbers([scores[name][column]["mean"] for name in names]) for column in _COLUMNS]
     by_lead_time = [_numbers(scores[name]["mse"]["by_lead_time"]) for name in names]
     lead_times = [str(lead_time + 1) for lead_time in range(len(by_lead_time[0]))]
@@ -47,7 +49,7 @@ def format_table(scores: Mapping[str, Mapping[str, ScoreSummary]]) -> str:
         [
             *_aligned([*header, *zip(names, *means, strict=True)]),
             "",
-            f"MSE by lead time ({SCORES['mse'].better} is better)",
+            f"MSE by lead time ({score_title('mse').better} is better)",
             *_aligned([["lead time", *names], *zip(lead_times, *by_lead_time, strict=True)]),
         ]
     )

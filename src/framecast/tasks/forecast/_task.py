@@ -5,19 +5,23 @@ Shape letters: N batch, T input frames, K forecast frames, C channels, H height,
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from framecast.losses import LOSSES
 from framecast.metrics import BASELINES, ForecastScores
-from framecast.models import EncoderForecaster
+from framecast.runs import RunFolder
 
 from .._base import Task
 from .._callbacks import FramesPerSecond
+from .._evenly import evenly_spread
+from .._results import Results
+from ._network import check_network
+from ._results import forecast_results
 
 
 class Forecast(Task):
@@ -28,7 +32,8 @@ class Forecast(Task):
     the baselines that cost nothing.
 
     Args:
-        network: an encoder–forecaster; called as ``network(frames, horizon)``.
+        network: a :class:`ForecastNetwork`: any module that is called as ``network(frames, horizon)``, for example
+            :class:`framecast.models.EncoderForecaster`.
         loss: ``"cross_entropy"`` (the forecast is the sigmoid of the network's output) or ``"mse"``.
         learning_rate: highest learning rate of Adam.
         betas: Adam's decay rates; a second one below its usual 0.999 suits short trainings.
@@ -45,7 +50,7 @@ class Forecast(Task):
 
     def __init__(
         self,
-        network: EncoderForecaster,
+        network: nn.Module,
         *,
         loss: str = "cross_entropy",
         learning_rate: float = 1e-3,
@@ -55,6 +60,7 @@ class Forecast(Task):
         init_gain: float = 1.0,
         examples: int = 12,
     ) -> None:
+        check_network(network)
         super().__init__(
             network,
             learning_rate=learning_rate,
@@ -67,7 +73,7 @@ class Forecast(Task):
             raise ValueError(f"`loss` must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
         if examples < 0:
             raise ValueError(f"`examples` (={examples}) must not be negative")
-        self.loss_name, self.loss, self.kept = loss, LOSSES[loss](), examples
+        self.loss_name, self.loss, self.example_count = loss, LOSSES[loss](), examples
         self.scores: dict[str, ForecastScores] = {}
         self.examples: dict[str, list[Tensor]] = {}
         self.sequences = 0
@@ -97,9 +103,9 @@ class Forecast(Task):
                 f"set --model.network.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
             )
 
-    def run_callbacks(self, folder: Path) -> list[pl.Callback]:
+    def run_callbacks(self, run: RunFolder) -> list[pl.Callback]:
         """See the base."""
-        return [*super().run_callbacks(folder), FramesPerSecond()]
+        return [*super().run_callbacks(run), FramesPerSecond()]
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the loss of the validation set."""
@@ -129,12 +135,16 @@ class Forecast(Task):
         """Scores by forecast, after testing."""
         return {name: score.compute() for name, score in self.scores.items()}
 
+    def summarize(self, protocol: Mapping[str, Any]) -> Results:
+        """See the base."""
+        return forecast_results(self.kind, protocol, self.results(), self.sequences, self.examples)
+
     def _keep(self, frames: Tensor, target: Tensor, forecast: Tensor) -> None:
         """Keep some examples, evenly spread over the test set."""
         total = len(self.trainer.datamodule.test_set)  # type: ignore[attr-defined]
-        wanted = {round(i * (total - 1) / max(self.kept - 1, 1)) for i in range(min(self.kept, total))}
+        chosen = evenly_spread(self.example_count, total)
         for row in range(len(frames)):
-            if self.sequences + row in wanted:
+            if self.sequences + row in chosen:
                 for name, value in (("input", frames), ("target", target), ("forecast", forecast)):
                     self.examples[name].append(value[row].float().cpu())
         self.sequences += len(frames)

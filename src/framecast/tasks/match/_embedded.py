@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .._evenly import evenly_spread
+
 _THUMBNAIL = 64  # longest side of a kept image in pixels
 
 
@@ -64,17 +66,6 @@ class Embedded:
 
     def _whole(self, name: str) -> Tensor:
         return torch.cat(self._parts[name])
-
-
-def evenly_spread(count: int, total: int) -> list[int]:
-    """Numbers of at most ``count`` of ``total`` things, first and last among them.
-
-    Example:
-        >>> evenly_spread(3, 9), evenly_spread(5, 2)
-        ([0, 4, 8], [0, 1])
-    """
-    count = min(count, total)
-    return [round(i * (total - 1) / max(count - 1, 1)) for i in range(count)]
 
 
 def _thumbnails(images: Tensor, lengths: Tensor | None) -> Tensor:

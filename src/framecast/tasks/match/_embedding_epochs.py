@@ -5,19 +5,23 @@ Shape letters: m images, E embedding size.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import lightning.pytorch as pl
 import numpy as np
 
-from ._embedded import evenly_spread
+from framecast.runs import RunFolder
 
-if TYPE_CHECKING:
-    from ._task import Match
+from .._evenly import evenly_spread
+from ._embedded import Embedded
 
 _MOST = 500
-EMBEDDING_EPOCHS = "embedding_epochs.npz"
+
+
+class _Validated(Protocol):
+    """A task that embeds the validation images."""
+
+    validated: Embedded
 
 
 class EmbeddingEpochs(pl.Callback):
@@ -27,11 +31,11 @@ class EmbeddingEpochs(pl.Callback):
     A run that resumes goes on with it.
 
     Args:
-        folder: the run's folder.
+        run: the run's folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / EMBEDDING_EPOCHS
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the positions so far."""
@@ -40,17 +44,14 @@ class EmbeddingEpochs(pl.Callback):
         if trainer.is_global_zero:
             self._write(trainer.current_epoch + 1, pl_module)  # type: ignore[arg-type]
 
-    def _write(self, epoch: int, task: Match) -> None:
+    def _write(self, epoch: int, task: _Validated) -> None:
         chosen = evenly_spread(_MOST, task.validated.count)
         positions = task.validated.embeddings.numpy()[None, chosen]
         epochs = np.array([epoch])
-        if self.path.is_file():
-            with np.load(self.path, allow_pickle=False) as before:
-                earlier = before["epochs"] < epoch  # a run that stopped after this epoch's validation makes it anew
-                positions = np.concatenate([before["positions"][earlier], positions])
-                epochs = np.concatenate([before["epochs"][earlier], epochs])
-        part = self.path.with_suffix(".part")
-        with part.open("wb") as file:
-            labels = task.validated.labels.numpy()[chosen]
-            np.savez_compressed(file, allow_pickle=False, positions=positions, labels=labels, epochs=epochs)
-        part.replace(self.path)
+        before = self.run.read_embedding_epochs()
+        if before is not None:
+            earlier = before["epochs"] < epoch  # a run that stopped after this epoch's validation makes it anew
+            positions = np.concatenate([before["positions"][earlier], positions])
+            epochs = np.concatenate([before["epochs"][earlier], epochs])
+        labels = task.validated.labels.numpy()[chosen]
+        self.run.write_embedding_epochs({"positions": positions, "labels": labels, "epochs": epochs})

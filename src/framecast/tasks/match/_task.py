@@ -5,29 +5,26 @@ Shape letters: N batch, P pairs, E embedding size, C channels, H height, W width
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from framecast.losses import FORMS, BatchContrastiveLoss, ContrastiveLoss, CosineContrastiveLoss, all_pairs
 from framecast.metrics import best_threshold, sample_pairs, verification
 from framecast.models import Siamese
+from framecast.runs import RunFolder
 
 from .._base import Task
 from .._callbacks import ImagesPerSecond
+from .._results import Results
 from ._embedded import Embedded
 from ._embedding_epochs import EmbeddingEpochs
+from ._losses import MATCH_LOSSES
+from ._results import match_results
 from ._scores import PAIR_SEED, MatchResults, distances, score
-
-PairLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of the embeddings of both sides `(P, E)` and whether they are similar `(P,)`."""
-BatchLoss = Callable[[Tensor, Tensor], Tensor]
-"""Of embeddings `(N, E)` and their classes `(N,)`."""
 
 
 class Match(Task):
@@ -105,6 +102,7 @@ class Match(Task):
         self.validated = Embedded()
         self.tested: dict[str, Embedded] = {}
         self.trained = torch.empty(0, dtype=torch.long)
+        self.classes: list[str] = []
 
     @property
     def unit_length(self) -> bool:
@@ -150,9 +148,9 @@ class Match(Task):
                 "set --data.size or --model.network.encoder.size"
             )
 
-    def run_callbacks(self, folder: Path) -> list[pl.Callback]:
+    def run_callbacks(self, run: RunFolder) -> list[pl.Callback]:
         """See the base."""
-        return [*super().run_callbacks(folder), EmbeddingEpochs(folder), ImagesPerSecond()]
+        return [*super().run_callbacks(run), EmbeddingEpochs(run), ImagesPerSecond()]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """See the base. The first batch says how bright the images are, which tells inverted ones later."""
@@ -185,6 +183,7 @@ class Match(Task):
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         self.tested["test"].keep(self.kept, len(data.test_set))
         self.trained = torch.tensor(data.train_images.labels).unique()
+        self.classes = [str(name) for name in data.test_set.classes]
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
         """Embed a batch of the test part, of the validation part or of the gallery."""
@@ -195,6 +194,10 @@ class Match(Task):
         """Scores, after testing."""
         return score(self.tested, self.trained, pairs=self.pairs, neighbours=self.neighbours)
 
+    def summarize(self, protocol: Mapping[str, Any]) -> Results:
+        """See the base."""
+        return match_results(self.kind, protocol, self.results(), self.classes)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See the base; adds what judges new images."""
         super().on_save_checkpoint(checkpoint)
@@ -203,35 +206,3 @@ class Match(Task):
             "unit_length": self.unit_length,
             "brightness": self.brightness.item(),
         }
-
-
-class _AllPairs(nn.Module):
-    """A loss of pairs over all pairs of a batch."""
-
-    def __init__(self, pair_loss: nn.Module) -> None:
-        super().__init__()
-        self.pair_loss = pair_loss
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        first, second, similar = all_pairs(labels)
-        loss: Tensor = self.pair_loss(embeddings[first], embeddings[second], similar)
-        return loss
-
-
-def _contrastive(form: str, margin: float | None, reduction: str, miner: str | None) -> tuple[PairLoss, BatchLoss]:
-    margin = 1.0 if margin is None else margin
-    return ContrastiveLoss(margin, form, reduction), BatchContrastiveLoss(margin, form, reduction, miner)
-
-
-def _cosine(form: str, margin: float | None, reduction: str, miner: str | None) -> tuple[PairLoss, BatchLoss]:
-    if miner is not None:
-        raise ValueError(f"`miner` (={miner!r}) needs `loss` to be a form of contrastive_loss, got {form!r}")
-    pair_loss = CosineContrastiveLoss(0.0 if margin is None else margin, reduction)
-    return pair_loss, _AllPairs(pair_loss)
-
-
-MATCH_LOSSES: dict[str, Callable[[str, float | None, str, str | None], tuple[PairLoss, BatchLoss]]] = {
-    **dict.fromkeys(FORMS, _contrastive),
-    "cosine": _cosine,
-}
-"""The losses by name: from name, margin, reduction and miner to the loss of pairs and that of a batch of images."""
