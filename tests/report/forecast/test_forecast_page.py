@@ -162,8 +162,8 @@ def test_an_unknown_score_is_shown_without_a_verdict(make_run):
     assert page.text.count("is better") == 4
 
 
-def test_directions_are_those_of_the_metrics():
+def test_every_score_has_a_title_and_a_direction():
     scores = pytest.importorskip("framecast.metrics").SCORES
-    assert {name: score.better for name, score in scores.items()} == {
-        name: score.better for name, score in FORECAST_SCORES.items()
-    }
+    assert list(scores) == list(FORECAST_SCORES)
+    assert {title.better for title in FORECAST_SCORES.values()} == {"lower", "higher"}
+    assert all((title.better == "higher") == (name[:4] in ("ssim", "psnr")) for name, title in FORECAST_SCORES.items())
