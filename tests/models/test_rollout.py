@@ -44,6 +44,30 @@ def test_a_repeated_frame(name, bidirectional):
         torch.testing.assert_close(Rollout(layer, 5, keep=[4, 1, 1])(frame, given)[0], expected[0][[4, 1, 1]])
 
 
+@pytest.mark.parametrize("name", ["layer", "cell"])
+def test_a_state_alone(name):
+    """A layer, or any cell, without input."""
+    layer = nn.ConvGRU2d(0, 3) if name == "layer" else nn.Recurrent(nn.ConvGRU2dCell(0, 3))
+    hx = torch.randn(1, 2, 3, 5, 4)
+    output, h_n = Rollout(layer, 5, keep=[4, 1])(None, hx)
+    expected, expected_h_n = layer(None, hx, steps=5)
+    torch.testing.assert_close(output, expected[[4, 1]])
+    torch.testing.assert_close(h_n, expected_h_n)
+    with pytest.raises(ValueError, match="`feedback` makes frames, but `frame` is None: the layer has no input"):
+        Rollout(layer, 5, feedback=torch.sin)(None, hx)
+
+
+def test_a_cell_of_another_library():
+    cell = torch.nn.GRUCell(3, 3)
+    frame, h, outputs = torch.randn(2, 3), torch.zeros(2, 3), []
+    for _ in range(4):
+        h = cell(frame, h)
+        outputs.append(h)
+    torch.testing.assert_close(Rollout(nn.Recurrent(cell), 4)(frame)[0], torch.stack(outputs))
+    with pytest.raises(ValueError, match="`feedback` has no meaning for a bidirectional layer"):
+        Rollout(nn.Recurrent(cell, cell), 4, feedback=torch.sin)
+
+
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("axes", [0, 1, 2, 3])
 def test_the_frame_is_projected_once(kind, axes, monkeypatch):

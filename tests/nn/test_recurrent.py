@@ -124,6 +124,53 @@ def test_a_framecast_cell_with_options():
         torch.testing.assert_close(found, expected)
 
 
+class Countdown(torch.nn.Module):
+    """A decoder of one's own: reads no frame, halves its first state and counts in its second."""
+
+    def forward(self, frame, state):
+        assert frame is None
+        value, steps = state
+        return value / 2, steps + 1
+
+
+@pytest.mark.parametrize("name", ["GRUCell", "LSTMCell", "ConvGRU2dCell", "ConvLSTM2dCell"])
+def test_a_cell_without_input_decodes_as_a_loop_does(name):
+    space = (5, 4) if name.startswith("Conv") else ()
+    cells = [getattr(nn, name)(0, 3, dtype=torch.float64) for _ in range(2)]
+    hx = torch.randn(2, 2, 4, 3, *space, dtype=torch.float64).unbind(0)
+    hx = hx if "LSTM" in name else hx[0]
+    output, final = nn.Recurrent(*cells)(None, hx, steps=6)
+    for direction, cell in enumerate(cells):
+        state = tuple(s[direction] for s in flat(hx))
+        outputs = []
+        for _ in range(6):
+            state = flat(cell(None, state if len(state) > 1 else state[0]))
+            outputs.append(state[0])
+        if direction == 1:
+            outputs.reverse()
+        torch.testing.assert_close(output[:, :, 3 * direction : 3 * direction + 3], torch.stack(outputs))
+        for s, expected in zip(flat(final), state, strict=True):
+            torch.testing.assert_close(s[direction], expected)
+
+
+def test_a_framecast_cell_without_input_is_the_layer_without_input():
+    layer = nn.ConvLSTM2d(0, 3, peephole="channel", dtype=torch.float64)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    cell = nn.ConvLSTM2dCell(0, 3, peephole="channel", dtype=torch.float64)
+    cell.load_state_dict({n.removesuffix("_l0"): p for n, p in layer.state_dict().items()})
+    hx = torch.randn(2, 1, 4, 3, 5, 4, dtype=torch.float64).unbind(0)
+    close(nn.Recurrent(cell)(None, hx, steps=4), layer(None, hx, steps=4))
+
+
+def test_a_decoder_of_ones_own():
+    value, steps = torch.randn(1, 3, 2), torch.zeros(1, 3, 1)
+    output, (last, count) = nn.Recurrent(Countdown())(None, (value, steps), steps=3)
+    torch.testing.assert_close(output, torch.cat([value / 2, value / 4, value / 8]))
+    torch.testing.assert_close(last, value / 8)
+    assert count.tolist() == [[[3], [3], [3]]]
+
+
 def test_wrong_calls():
     layer = nn.Recurrent(torch.nn.LSTMCell(3, 5))
     with pytest.raises(ValueError, match="`cell` must be a module, got int"):

@@ -509,6 +509,25 @@ WRONG = [
         "`hx` must hold tensors (1, 1, ...), got a tensor of shape (1, 3, 4)",
     ),
     (
+        lambda: Recurrent(TorchGRUCell(3, 4))(clip(2, 1, 3), steps=2),
+        "`steps` is for cells without input; here the input says how many there are",
+    ),
+    (
+        lambda: Recurrent(ConvGRU2dCell(0, 4))(None, state(), steps=2, lengths=[1]),
+        "`lengths` has no meaning without input: give `steps`",
+    ),
+    (
+        lambda: Recurrent(ConvGRU2dCell(0, 4), batch_first=True)(None, state(), steps=2),
+        "`batch_first` has no meaning without input",
+    ),
+    (lambda: Recurrent(ConvGRU2dCell(0, 4))(None, steps=2), "a cell without input needs `hx` and `steps`"),
+    (lambda: Recurrent(ConvGRU2dCell(0, 4))(None, state(), steps=0), "`steps` (=0) must be at least 1"),
+    (lambda: Recurrent(ConvGRU2dCell(0, 4))(None, "h", steps=2), "`hx` must hold tensors (D, N, ...), got str"),
+    (
+        lambda: Recurrent(ConvGRU2dCell(0, 4))(None, state(2, 1, 4, 5, 5), steps=2),
+        "`hx` must hold tensors (1, 1, ...), got a tensor of shape (2, 1, 4, 5, 5)",
+    ),
+    (
         lambda: Recurrent(TorchGRUCell(3, 4), TorchLSTMCell(3, 4))(clip(2, 1, 3)),
         "`cell` has 1 states, but `reverse_cell` has 2",
     ),

@@ -1,4 +1,4 @@
-"""One frame in, a sequence out.
+"""One frame, or a state alone, in; a sequence out.
 
 Shape letters: N batch, K kept steps, C channels, D directions, H hidden channels, S spatial axes.
 """
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 
 class Rollout(nn.Module):
-    """Run a recurrent layer for some steps from a single frame.
+    """Run a recurrent layer for some steps from a single frame, or from its state alone.
 
     Args:
-        layer: a layer of :mod:`framecast.nn`, not batch-first.
+        layer: a layer of :mod:`framecast.nn`, not batch-first; ``Recurrent(cell)`` is one for any cell.
         steps: number of steps.
         keep: the steps whose outputs are returned, counted from 0; None for all.
         feedback: makes the next frame from an output ``(N, H, *S)``; None repeats the frame, whose projection is then
@@ -53,16 +53,24 @@ class Rollout(nn.Module):
             raise ValueError("`feedback` has no meaning for a bidirectional layer, which reads the last frame first")
         self.layer, self.steps, self.keep, self.feedback = layer, steps, kept, feedback
 
-    def forward(self, frame: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, frame: Tensor | None, hx: Any = None) -> tuple[Tensor, Any]:
         """Run the layer.
 
         Args:
-            frame: ``(N, C, *S)``.
+            frame: ``(N, C, *S)``; None for a layer without input, which starts from ``hx``.
             hx: initial states of the layer; zero if None.
 
         Returns:
             The kept outputs ``(K, N, D*H, *S)`` and the layer's final states.
+
+        Raises:
+            ValueError: if there is feedback, but no frame for it to follow.
         """
+        if frame is None:
+            if self.feedback is not None:
+                raise ValueError("`feedback` makes frames, but `frame` is None: the layer has no input")
+            output, states = self.layer(None, hx, steps=self.steps)
+            return output[self.keep], states
         if self.feedback is None:
             output, states = self.layer(frame.unsqueeze(0).expand(self.steps, *frame.shape), hx)
             return output[self.keep], states

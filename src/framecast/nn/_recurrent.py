@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from framecast.functional import Batch, State, unroll
 
 from ._layer import check_lengths
-from ._options import flag
+from ._options import flag, whole
 from ._states import describe
 
 
@@ -25,6 +25,9 @@ class Recurrent(nn.Module):
     A cell is called as ``cell(frame, state)`` with a frame ``(N, ...)``, and with ``state=None`` for zeros; it returns
     its new state, a tensor or a tuple of tensors whose first is the output. ``torch.nn.LSTMCell`` is one, so are
     Framecast's cells.
+
+    A decoder has no input: its cell is called as ``cell(None, state)``, as Framecast's cells with ``input_size=0``
+    are, and the layer as ``layer(None, hx, steps=T)``.
 
     Args:
         cell: the cell.
@@ -48,53 +51,82 @@ class Recurrent(nn.Module):
                 raise ValueError(f"`{name}` must be a module, got {type(module).__name__}")
         self.cell, self.reverse_cell, self.batch_first = cell, reverse_cell, flag("batch_first", batch_first)
 
+    @property
+    def bidirectional(self) -> bool:
+        """Whether a second cell runs backwards in time."""
+        return self.reverse_cell is not None
+
     def forward(
         self,
-        input: Tensor | PackedSequence,
+        input: Tensor | PackedSequence | None,
         hx: Any = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
+        steps: int | None = None,
     ) -> tuple[Any, Any]:
         """Run the cell.
 
         Args:
-            input: frames ``(T, N, ...)``, ``(N, T, ...)`` with ``batch_first``, or a ``PackedSequence``.
+            input: frames ``(T, N, ...)``, ``(N, T, ...)`` with ``batch_first``, a ``PackedSequence``, or None for a
+                cell without input.
             hx: initial state, each tensor ``(D, N, ...)``; zero if None.
             lengths: lengths ``(N,)`` of padded sequences, as in the other layers.
+            steps: number of steps to run a cell without input, from ``hx``.
 
         Returns:
-            The output in the form of the input, and the final state, each tensor ``(D, N, ...)``.
+            The output in the form of the input (``(T, N, ...)`` without one), and the final state, each tensor
+            ``(D, N, ...)``.
 
         Raises:
             ValueError: if an argument does not fit.
         """
-        if isinstance(input, PackedSequence):
-            if lengths is not None:
-                raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
-            frames = Batch.from_packed(input)
+        if input is None and steps is not None:
+            batch = self._without_input(hx, lengths, steps)
         else:
-            if not isinstance(input, Tensor) or input.dim() < 3:
-                raise ValueError(f"`input` must be a PackedSequence or a tensor (T, N, ...), got {describe(input)}")
-            padded = input.transpose(0, 1) if self.batch_first else input
-            if not len(padded):
-                raise ValueError("`input` has no time steps (T = 0)")
-            checked = None if lengths is None else check_lengths(lengths, padded.shape[0], padded.shape[1])
-            frames = Batch.from_padded(padded.contiguous(), checked)
-        assert frames.data is not None
+            batch = self._with_input(input, lengths, steps)
         outputs, finals = [], []
         cells = [self.cell] if self.reverse_cell is None else [self.cell, self.reverse_cell]
         for direction, cell in enumerate(cells):
-            state = self._state(hx, direction, len(cells), frames.batch)
-            output, final = self._run(cell, frames, state, reverse=direction == 1)
-            outputs.append(output)
+            state = self._state(hx, direction, len(cells), batch.batch)
+            rows, final = self._run(cell, batch, state, reverse=direction == 1)
+            outputs.append(rows)
             finals.append(final)
         if len({len(final) for final in finals}) > 1:
             raise ValueError(f"`cell` has {len(finals[0])} states, but `reverse_cell` has {len(finals[1])}")
-        result = frames.to_output(torch.cat(outputs, 1))
-        if self.batch_first and isinstance(result, Tensor):
-            result = result.transpose(0, 1)
-        states = tuple(frames.unsort(torch.stack(parts), 1) for parts in zip(*finals, strict=True))
-        return result, states[0] if len(states) == 1 else states
+        output = batch.to_output(torch.cat(outputs, 1))
+        if self.batch_first and isinstance(output, Tensor):
+            output = output.transpose(0, 1)
+        states = tuple(batch.unsort(torch.stack(parts), 1) for parts in zip(*finals, strict=True))
+        return output, states[0] if len(states) == 1 else states
+
+    def _with_input(self, input: Any, lengths: Any, steps: int | None) -> Batch:
+        """The batch of sequences that the caller gave."""
+        if steps is not None:
+            raise ValueError("`steps` is for cells without input; here the input says how many there are")
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
+            return Batch.from_packed(input)
+        if not isinstance(input, Tensor) or input.dim() < 3:
+            raise ValueError(f"`input` must be a PackedSequence or a tensor (T, N, ...), got {describe(input)}")
+        padded = input.transpose(0, 1) if self.batch_first else input
+        if not len(padded):
+            raise ValueError("`input` has no time steps (T = 0)")
+        checked = None if lengths is None else check_lengths(lengths, padded.shape[0], padded.shape[1])
+        return Batch.from_padded(padded.contiguous(), checked)
+
+    def _without_input(self, hx: Any, lengths: Any, steps: int) -> Batch:
+        """A batch of as many steps without frames, and as many sequences as ``hx`` has."""
+        if lengths is not None:
+            raise ValueError("`lengths` has no meaning without input: give `steps`")
+        if self.batch_first:
+            raise ValueError("`batch_first` has no meaning without input")
+        if hx is None:
+            raise ValueError("a cell without input needs `hx` and `steps`")
+        first = hx[0] if isinstance(hx, (tuple, list)) and hx else hx
+        if not isinstance(first, Tensor) or first.dim() < 2:
+            raise ValueError(f"`hx` must hold tensors (D, N, ...), got {describe(first)}")
+        return Batch(None, [first.shape[1]] * whole("steps", steps, 1), first.shape[1])
 
     @staticmethod
     def _state(hx: Any, direction: int, directions: int, batch: int) -> State | None:
@@ -107,26 +139,26 @@ class Recurrent(nn.Module):
         return tuple(part[direction] for part in parts)
 
     @staticmethod
-    def _run(cell: nn.Module, frames: Batch, state: State | None, *, reverse: bool) -> tuple[Tensor, State]:
-        assert frames.data is not None
-        steps = frames.data.split(frames.batch_sizes)
+    def _run(cell: nn.Module, batch: Batch, state: State | None, *, reverse: bool) -> tuple[Tensor, State]:
+        sizes = batch.batch_sizes
+        frames: Sequence[Tensor | None] = [None] * len(sizes) if batch.data is None else batch.data.split(sizes)
         if state is None:
-            state = tuple(s.new_zeros(frames.batch, *s.shape[1:]) for s in _probe(cell, steps[0]))
+            state = tuple(s.new_zeros(batch.batch, *s.shape[1:]) for s in _probe(cell, frames[0]))
         else:
-            (state,) = frames.sort([state])
+            (state,) = batch.sort([state])
         single = len(state) == 1
 
-        def step(rows: int, x: Tensor, old: State) -> State:
+        def step(rows: int, x: Tensor | None, old: State) -> State:
             return _parts(cell(x, old[0] if single else old))
 
-        outputs, final = unroll(step, steps, state, sizes=frames.batch_sizes, reverse=reverse)
+        outputs, final = unroll(step, frames, state, sizes=sizes, reverse=reverse)
         return torch.cat(outputs), final
 
 
-def _probe(cell: nn.Module, x: Tensor) -> State:
+def _probe(cell: nn.Module, x: Tensor | None) -> State:
     """The state's shapes, from a step that leaves no trace: no statistics, no random numbers."""
     training = cell.training
-    devices = [x.device] if x.is_cuda else []
+    devices = [x.device] if x is not None and x.is_cuda else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
         try:
             return _parts(cell.eval()(x, None))
