@@ -58,7 +58,7 @@ def build_network(about: dict[str, Any], path: str | Path) -> nn.Module:
     """
     name, kind = about.get("network", ""), getattr(models, about.get("network", ""), None)
     try:
-        if kind is None or not issubclass(kind, models.ConfiguredModule):
+        if not isinstance(kind, type) or not issubclass(kind, models.ConfiguredModule):
             raise ValueError(f"it is none of {models.__name__}")
         network: nn.Module = kind.from_config(about["config"])
     except (TypeError, KeyError) as error:
