@@ -1,6 +1,7 @@
 """The command line from end to end, on a run of seconds."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -309,3 +310,22 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, capsys):
     assert str(run / "checkpoints" / "last.ckpt") in message
     weights = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert all(w.isfinite().all() for w in weights.values())
+
+
+def test_printed_commands_are_quoted_for_the_shell(tmp_path, capsys):
+    run = tmp_path / "it's a run"
+    assert main(["fit", "--config", TINY, "--run", str(run), "--trainer.max_epochs", "1"]) == 0
+    assert main(["test", "--run", str(run)]) == 0
+    lines = [line.partition("next: ")[2] for line in capsys.readouterr().out.splitlines() if "next: " in line]
+    assert [shlex.split(line) for line in lines] == [
+        ["framecast", name, "--run", str(run)] for name in ("test", "report")
+    ]
+
+
+def test_the_working_directory_is_not_taken_for_a_run(run, tmp_path, monkeypatch, capsys):
+    """Without a run and a checkpoint, no configuration two folders up is read."""
+    shutil.copy(run / "config.yaml", tmp_path / "config.yaml")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    assert "there is no runs/unnamed" in fails(capsys, "test", "--config", TINY, "--run", "runs/unnamed")
+    assert "required" in fails(capsys, "test")

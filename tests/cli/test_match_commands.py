@@ -364,3 +364,33 @@ def test_demonstrations(capsys):
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
         assert f"framecast {command}" in capsys.readouterr().out
+
+
+def test_invert_never_takes_a_path(checkpoint, digits, tmp_path, monkeypatch, capsys):
+    one, other = files(digits)[:2]
+    inverted = shown(capsys, "match", one, other, "--ckpt_path", checkpoint, "--invert", "both").out
+    for command in (
+        ("--invert", one, other, "--ckpt_path", checkpoint),
+        (one, "--invert", other, "--ckpt_path", checkpoint),
+        ("--ckpt_path", checkpoint, one, other, "--invert"),
+        ("--invert=both", one, other, "--ckpt_path", checkpoint),
+        ("--invert", "--ckpt_path", checkpoint, one, other),
+    ):
+        assert shown(capsys, "match", *command).out == inverted
+    first = shown(capsys, "match", "--invert", "first", one, other, "--ckpt_path", checkpoint).out
+    assert first == shown(capsys, "match", one, other, "--ckpt_path", checkpoint, "--invert=first").out
+    assert first != inverted
+    monkeypatch.chdir(tmp_path)
+    message = fails(capsys, "match", "--invert", "none.png", one, "--ckpt_path", checkpoint)
+    assert message == (
+        "`--invert` must be followed by first, second, both or nothing, got 'none.png', which is no file either"
+    )
+    assert "invert" in fails(capsys, "match", one, other, "--ckpt_path", checkpoint, "--invert=third")
+
+
+def test_the_help_of_demo_names_all_demonstrations(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["demo", "--help"])
+    text = capsys.readouterr().out
+    assert "framecast demo forecast" in text
+    assert "framecast demo match" in text
