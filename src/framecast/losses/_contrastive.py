@@ -40,20 +40,20 @@ def contrastive_loss(
     margin that of the hinge is the right-hand one, 0.
 
     Args:
-        first: Embeddings `(N, E)` of the first side.
-        second: Embeddings `(N, E)` of the second side.
-        similar: `(N,)`: 1 or True for a similar pair, 0 or False for a dissimilar one; floating-point values between
-            are soft labels. Under `torch.compile` and `torch.func` their values are not checked.
-        margin: Margin m of the dissimilar pairs, or Q of `"chopra2005"`; positive.
-        form: A key of :data:`FORMS`.
-        reduction: `"mean"` or `"sum"` over the pairs; `"mean_nonzero"`, the mean over the pairs whose loss is not
-            zero (0 if there is none); or `"none"`.
+        first: embeddings ``(N, E)`` of the first side.
+        second: embeddings ``(N, E)`` of the second side.
+        similar: ``(N,)``: 1 or True for a similar pair, 0 or False for a dissimilar one; floating-point values between
+            are soft labels. Under ``torch.compile`` and ``torch.func`` their values are not checked.
+        margin: margin m of the dissimilar pairs, or Q of ``"chopra2005"``; positive.
+        form: a key of :data:`FORMS`.
+        reduction: ``"mean"`` or ``"sum"`` over the pairs; ``"mean_nonzero"``, the mean over the pairs whose loss is not
+            zero (0 if there is none); or ``"none"``.
 
     Returns:
-        A scalar, or `(N,)` with `"none"`; in float32 at least, also for embeddings of half precision.
+        A scalar, or ``(N,)`` with ``"none"``; in float32 at least, also for embeddings of half precision.
 
     Raises:
-        ValueError: If the shapes differ or are not `(N, E)` and `(N,)`, there is no pair, the embeddings are whole
+        ValueError: if the shapes differ or are not ``(N, E)`` and ``(N,)``, there is no pair, the embeddings are whole
             numbers, a label is not from 0 to 1, the margin is not positive, or the form or reduction is unknown.
 
     Example:
@@ -75,12 +75,12 @@ class ContrastiveLoss(nn.Module):
     """Module of :func:`contrastive_loss`.
 
     Args:
-        margin: As for :func:`contrastive_loss`.
-        form: As for :func:`contrastive_loss`.
-        reduction: As for :func:`contrastive_loss`.
+        margin: as for :func:`contrastive_loss`.
+        form: as for :func:`contrastive_loss`.
+        reduction: as for :func:`contrastive_loss`.
 
     Raises:
-        ValueError: As for :func:`contrastive_loss`.
+        ValueError: as for :func:`contrastive_loss`.
 
     Example:
         >>> import torch
@@ -96,11 +96,11 @@ class ContrastiveLoss(nn.Module):
         self.margin, self.form, self.reduction = margin, form, reduction
 
     def forward(self, first: Tensor, second: Tensor, similar: Tensor) -> Tensor:
-        """Return the loss of pairs of embeddings `(N, E)` with labels `(N,)`."""
+        """Return the loss of pairs of embeddings ``(N, E)`` with labels ``(N,)``."""
         return contrastive_loss(first, second, similar, margin=self.margin, form=self.form, reduction=self.reduction)
 
     def extra_repr(self) -> str:
-        """Show the options in the module's `repr`."""
+        """Show the options in the module's ``repr``."""
         return f"margin={self.margin}, form={self.form!r}, reduction={self.reduction!r}"
 
 
@@ -132,7 +132,7 @@ FORMS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "squared_distance": _squared_distance,
     "chopra2005": _chopra2005,
 }
-"""The forms by name: from the differences `(N, E)` of pairs, their labels `(N,)` and the margin to losses `(N,)`."""
+"""The forms by name: from the differences ``(N, E)`` of pairs, their labels ``(N,)`` and the margin to losses ``(N,)``."""
 
 
 def _squared(difference: Tensor) -> Tensor:

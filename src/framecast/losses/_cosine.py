@@ -21,17 +21,17 @@ def cosine_contrastive_loss(
     equal embeddings. The cosine with a vector of zeros is 0, and so are its derivatives.
 
     Args:
-        first: Embeddings `(N, E)` of the first side.
-        second: Embeddings `(N, E)` of the second side.
-        similar: `(N,)`, as for :func:`contrastive_loss`.
-        margin: Cosine up to which dissimilar pairs cost nothing, from -1 to 1.
-        reduction: As for :func:`contrastive_loss`.
+        first: embeddings ``(N, E)`` of the first side.
+        second: embeddings ``(N, E)`` of the second side.
+        similar: ``(N,)``, as for :func:`contrastive_loss`.
+        margin: cosine up to which dissimilar pairs cost nothing, from -1 to 1.
+        reduction: as for :func:`contrastive_loss`.
 
     Returns:
         As for :func:`contrastive_loss`.
 
     Raises:
-        ValueError: As for :func:`contrastive_loss`; if the margin is not from -1 to 1.
+        ValueError: as for :func:`contrastive_loss`; if the margin is not from -1 to 1.
 
     Example:
         >>> import torch
@@ -52,11 +52,11 @@ class CosineContrastiveLoss(nn.Module):
     """Module of :func:`cosine_contrastive_loss`.
 
     Args:
-        margin: As for :func:`cosine_contrastive_loss`.
-        reduction: As for :func:`cosine_contrastive_loss`.
+        margin: as for :func:`cosine_contrastive_loss`.
+        reduction: as for :func:`cosine_contrastive_loss`.
 
     Raises:
-        ValueError: As for :func:`cosine_contrastive_loss`.
+        ValueError: as for :func:`cosine_contrastive_loss`.
 
     Example:
         >>> import torch
@@ -71,11 +71,11 @@ class CosineContrastiveLoss(nn.Module):
         self.margin, self.reduction = margin, reduction
 
     def forward(self, first: Tensor, second: Tensor, similar: Tensor) -> Tensor:
-        """Return the loss of pairs of embeddings `(N, E)` with labels `(N,)`."""
+        """Return the loss of pairs of embeddings ``(N, E)`` with labels ``(N,)``."""
         return cosine_contrastive_loss(first, second, similar, margin=self.margin, reduction=self.reduction)
 
     def extra_repr(self) -> str:
-        """Show the options in the module's `repr`."""
+        """Show the options in the module's ``repr``."""
         return f"margin={self.margin}, reduction={self.reduction!r}"
 
 
@@ -86,7 +86,7 @@ def _one_minus_cosine(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _direction(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return x / ||x|| `(N, E)`, and for which vectors `(N,)` it exists."""
+    """Return x / ||x|| ``(N, E)``, and for which vectors ``(N,)`` it exists."""
     scale, nonzero = scale_of(vectors)
     scaled = vectors / scale  # so that nothing under the root underflows; the direction is the same
     squares = scaled.square().sum(-1, keepdim=True)

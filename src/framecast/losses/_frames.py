@@ -19,18 +19,18 @@ def frame_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor | None = No
     are clamped to [0, 1], outside of which (a value beyond a fitted scale) the cross-entropy has no lower bound.
 
     Args:
-        logits: The model's output `(N, T, C, H, W)`. If its type is narrower than the target's, it is widened.
-        target: True frames `(N, T, C, H, W)` in unit scale.
-        mask: Bool `(N, T, C, H, W)`, True where a pixel counts; default: everywhere. What stands at the others, NaN
+        logits: the model's output ``(N, T, C, H, W)``. If its type is narrower than the target's, it is widened.
+        target: true frames ``(N, T, C, H, W)`` in unit scale.
+        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. What stands at the others, NaN
             included, reaches neither the value nor a gradient.
-        reduction: `"mean"` over the pixels that count; `"frame_sum"`, the sum over a frame's pixels averaged over
-            the frames that have any; or `"none"`, every pixel's own value, 0 where it does not count.
+        reduction: ``"mean"`` over the pixels that count; ``"frame_sum"``, the sum over a frame's pixels averaged over
+            the frames that have any; or ``"none"``, every pixel's own value, 0 where it does not count.
 
     Returns:
-        A scalar, 0 with zero gradient if no pixel counts; with `"none"` `(N, T, C, H, W)`.
+        A scalar, 0 with zero gradient if no pixel counts; with ``"none"`` ``(N, T, C, H, W)``.
 
     Raises:
-        ValueError: If the shapes differ or are not five-dimensional, the mask is not bool or the reduction is unknown.
+        ValueError: if the shapes differ or are not five-dimensional, the mask is not bool or the reduction is unknown.
 
     Example:
         >>> import torch
@@ -47,16 +47,16 @@ def frame_mse(prediction: Tensor, target: Tensor, mask: Tensor | None = None, re
     r"""Squared error of every pixel, :math:`(x - t)^2` for a prediction :math:`x` and a target :math:`t`.
 
     Args:
-        prediction: The model's output `(N, T, C, H, W)`. If its type is narrower than the target's, it is widened.
-        target: True frames `(N, T, C, H, W)` in unit scale.
-        mask: As for :func:`frame_cross_entropy`.
-        reduction: As for :func:`frame_cross_entropy`.
+        prediction: the model's output ``(N, T, C, H, W)``. If its type is narrower than the target's, it is widened.
+        target: true frames ``(N, T, C, H, W)`` in unit scale.
+        mask: as for :func:`frame_cross_entropy`.
+        reduction: as for :func:`frame_cross_entropy`.
 
     Returns:
         As for :func:`frame_cross_entropy`.
 
     Raises:
-        ValueError: As for :func:`frame_cross_entropy`.
+        ValueError: as for :func:`frame_cross_entropy`.
 
     Example:
         >>> import torch
@@ -71,7 +71,7 @@ class FrameLoss(nn.Module):
     """What the losses between frames have in common; each of them sets the two class attributes.
 
     Args:
-        reduction: As for :func:`frame_cross_entropy`.
+        reduction: as for :func:`frame_cross_entropy`.
     """
 
     function: Callable[..., Tensor]
@@ -85,7 +85,7 @@ class FrameLoss(nn.Module):
         self.reduction = reduction
 
     def forward(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss of a model's output `(N, T, C, H, W)`."""
+        """Return the loss of a model's output ``(N, T, C, H, W)``."""
         return self.function(output, target, mask, self.reduction)
 
     def to_prediction(self, output: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class FrameLoss(nn.Module):
         return self.link(output)
 
     def extra_repr(self) -> str:
-        """Show the reduction in the module's `repr`."""
+        """Show the reduction in the module's ``repr``."""
         return f"reduction={self.reduction!r}"
 
 

@@ -15,21 +15,21 @@ from ._contrastive import FORMS, check_options
 from ._pairs import REDUCTIONS, check_embeddings, widen
 
 Miner = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""From embeddings `(B, E)` and labels `(B,)` to the indices of pairs or triplets, as in pytorch-metric-learning."""
+"""From embeddings ``(B, E)`` and labels ``(B,)`` to the indices of pairs or triplets, as in pytorch-metric-learning."""
 
 
 def pairs_from_labels(first_label: Tensor, second_label: Tensor) -> Tensor:
     """Return which pairs are similar: those whose two sides are of one class.
 
     Args:
-        first_label: Classes `(N,)` of the first side.
-        second_label: Classes `(N,)` of the second side.
+        first_label: classes ``(N,)`` of the first side.
+        second_label: classes ``(N,)`` of the second side.
 
     Returns:
-        Bool `(N,)`, as the losses take it.
+        Bool ``(N,)``, as the losses take it.
 
     Raises:
-        ValueError: If the shapes differ or are not `(N,)`.
+        ValueError: if the shapes differ or are not ``(N,)``.
 
     Example:
         >>> import torch
@@ -46,14 +46,14 @@ def all_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return every pair of a batch, once.
 
     Args:
-        labels: Classes `(B,)`.
+        labels: classes ``(B,)``.
 
     Returns:
-        Indices `(N,)` of the first and of the second side, the first the smaller, N = B (B - 1) / 2; and bool `(N,)`,
+        Indices ``(N,)`` of the first and of the second side, the first the smaller, N = B (B - 1) / 2; and bool ``(N,)``,
         whether they are of one class.
 
     Raises:
-        ValueError: If the shape is not `(B,)` or B is less than 2.
+        ValueError: if the shape is not ``(B,)`` or B is less than 2.
 
     Example:
         >>> import torch
@@ -81,21 +81,21 @@ def contrastive_loss_of_batch(
     however often a miner names it.
 
     Args:
-        embeddings: Embeddings `(B, E)`.
-        labels: Classes `(B,)`.
-        margin: As for :func:`contrastive_loss`.
-        form: As for :func:`contrastive_loss`.
-        reduction: As for :func:`contrastive_loss`. Most pairs of a batch are dissimilar, and late in training beyond
-            the margin: `"mean_nonzero"` keeps the others from fading.
-        miner: None for all pairs; a miner of pytorch-metric-learning, or anything called in the same way; or the name
+        embeddings: embeddings ``(B, E)``.
+        labels: classes ``(B,)``.
+        margin: as for :func:`contrastive_loss`.
+        form: as for :func:`contrastive_loss`.
+        reduction: as for :func:`contrastive_loss`. Most pairs of a batch are dissimilar, and late in training beyond
+            the margin: ``"mean_nonzero"`` keeps the others from fading.
+        miner: none for all pairs; a miner of pytorch-metric-learning, or anything called in the same way; or the name
             of one, for its default options (which measure the distance between normalised embeddings).
 
     Returns:
         As for :func:`contrastive_loss`; 0 if the miner chooses no pair.
 
     Raises:
-        ValueError: As for :func:`contrastive_loss`; if B is less than 2, or there is no miner of that name.
-        ImportError: If a miner is named and pytorch-metric-learning is not installed.
+        ValueError: as for :func:`contrastive_loss`; if B is less than 2, or there is no miner of that name.
+        ImportError: if a miner is named and pytorch-metric-learning is not installed.
 
     Example:
         >>> import torch
@@ -121,13 +121,13 @@ class BatchContrastiveLoss(nn.Module):
     """Module of :func:`contrastive_loss_of_batch`.
 
     Args:
-        margin: As for :func:`contrastive_loss_of_batch`.
-        form: As for :func:`contrastive_loss_of_batch`.
-        reduction: As for :func:`contrastive_loss_of_batch`.
-        miner: As for :func:`contrastive_loss_of_batch`.
+        margin: as for :func:`contrastive_loss_of_batch`.
+        form: as for :func:`contrastive_loss_of_batch`.
+        reduction: as for :func:`contrastive_loss_of_batch`.
+        miner: as for :func:`contrastive_loss_of_batch`.
 
     Raises:
-        ValueError: As for :func:`contrastive_loss_of_batch`.
+        ValueError: as for :func:`contrastive_loss_of_batch`.
 
     Example:
         >>> import torch
@@ -149,7 +149,7 @@ class BatchContrastiveLoss(nn.Module):
         self.margin, self.form, self.reduction, self.miner = margin, form, reduction, _miner(miner)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of embeddings `(B, E)` with classes `(B,)`."""
+        """Return the loss of embeddings ``(B, E)`` with classes ``(B,)``."""
         return contrastive_loss_of_batch(
             embeddings,
             labels,
@@ -160,7 +160,7 @@ class BatchContrastiveLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """Show the options in the module's `repr`."""
+        """Show the options in the module's ``repr``."""
         return f"margin={self.margin}, form={self.form!r}, reduction={self.reduction!r}"
 
 
@@ -177,7 +177,7 @@ def _miner(miner: str | Miner | None) -> Miner | None:
 
 
 def _mined(miner: Miner, embeddings: Tensor, labels: Tensor) -> Tensor:
-    """Return a symmetric bool `(B, B)`: whether the miner chooses the pair of the row and the column."""
+    """Return a symmetric bool ``(B, B)``: whether the miner chooses the pair of the row and the column."""
     anchor, positive, *others = miner(embeddings.detach(), labels)
     other, negative = others if len(others) == 2 else (anchor, *others)  # pairs of both kinds, or triplets
     chosen = torch.zeros(len(labels), len(labels), dtype=torch.bool, device=labels.device)

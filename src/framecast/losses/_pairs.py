@@ -12,7 +12,7 @@ _HALF_TYPES = (torch.bfloat16, torch.float16)
 
 
 def norm(vectors: Tensor) -> Tensor:
-    r"""Return :math:`\|x\|_2` of vectors `(N, E)` as `(N,)`, with finite first and second derivatives everywhere.
+    r"""Return :math:`\|x\|_2` of vectors ``(N, E)`` as ``(N,)``, with finite first and second derivatives everywhere.
 
     Where :math:`\|x\|^2` is zero in the vectors' type, the norm and all its derivatives are 0.
     """
@@ -24,7 +24,7 @@ def norm(vectors: Tensor) -> Tensor:
 
 
 def scale_of(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the largest absolute value `(N, 1)` of each vector, 1 for one of zeros, and which are not `(N,)`."""
+    """Return the largest absolute value ``(N, 1)`` of each vector, 1 for one of zeros, and which are not ``(N,)``."""
     scale = vectors.detach().abs().amax(-1, keepdim=True)
     nonzero = scale.square() != 0  # true of NaN, which is to be seen in the loss
     return scale.where(nonzero, 1), nonzero.squeeze(-1)
@@ -61,7 +61,7 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": _sum,
     "mean_nonzero": _mean_nonzero,
 }
-"""From the losses of all pairs `(N,)` to what is returned."""
+"""From the losses of all pairs ``(N,)`` to what is returned."""
 
 
 def check_reduction(reduction: str) -> None:
@@ -87,7 +87,7 @@ def check_pairs(first: Tensor, second: Tensor, similar: Tensor) -> None:
 
 
 def check_embeddings(name: str, embeddings: Tensor) -> None:
-    """Raise ``ValueError`` unless they are floating-point vectors `(N, E)` with E at least 1."""
+    """Raise ``ValueError`` unless they are floating-point vectors ``(N, E)`` with E at least 1."""
     if embeddings.dim() != 2 or embeddings.shape[1] == 0:
         raise ValueError(f"`{name}` must have shape (N, E) with E at least 1, got {tuple(embeddings.shape)}")
     if not embeddings.is_floating_point():

@@ -13,16 +13,16 @@ def last_frame(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tens
     """Forecast that nothing changes: the last frame repeated (persistence).
 
     Args:
-        frames: Input frames `(N, T, C, H, W)`.
-        horizon: Number of frames to forecast, K.
-        mask: Bool `(N, T, C, H, W)`, True where the input has a value; default: everywhere. A pixel's forecast is then
+        frames: input frames ``(N, T, C, H, W)``.
+        horizon: number of frames to forecast, K.
+        mask: bool ``(N, T, C, H, W)``, True where the input has a value; default: everywhere. A pixel's forecast is then
             its own last value; 0 if it has none.
 
     Returns:
-        `(N, K, C, H, W)`.
+        ``(N, K, C, H, W)``.
 
     Raises:
-        ValueError: If there are no frames or the horizon is not positive.
+        ValueError: if there are no frames or the horizon is not positive.
 
     Example:
         >>> import torch
@@ -70,7 +70,7 @@ BASELINES: dict[str, Callable[[Tensor, int, Tensor | None], Tensor]] = {
     "mean_frame": mean_frame,
     "zero": zero,
 }
-"""The baselines by the names that `metrics.json` uses."""
+"""The baselines by the names that ``metrics.json`` uses."""
 
 
 def _repeat(frame: Tensor, horizon: int) -> Tensor:

@@ -13,16 +13,16 @@ def mse(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tenso
     .. math:: \sum_{c, h, w} (p - t)^2
 
     Args:
-        prediction: Predicted frames `(N, T, C, H, W)` in unit scale; not clipped.
-        target: True frames `(N, T, C, H, W)`.
-        mask: Bool `(N, T, C, H, W)`, True where a pixel counts; default: everywhere. What stands at the others, NaN
+        prediction: predicted frames ``(N, T, C, H, W)`` in unit scale; not clipped.
+        target: true frames ``(N, T, C, H, W)``.
+        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. What stands at the others, NaN
             included, has no effect.
 
     Returns:
-        One value per frame, float64 `(N, T)`: the sum over the pixels that count, NaN for a frame that has none.
+        One value per frame, float64 ``(N, T)``: the sum over the pixels that count, NaN for a frame that has none.
 
     Raises:
-        ValueError: If the shapes differ or are not five-dimensional, or the mask is not bool.
+        ValueError: if the shapes differ or are not five-dimensional, or the mask is not bool.
 
     Example:
         >>> import torch

@@ -16,17 +16,17 @@ def neighbour_accuracy(
     (scikit-learn's ``KNeighborsClassifier``). The gallery must not hold the images themselves.
 
     Args:
-        embeddings: `(N, E)`.
-        labels: Classes `(N,)`.
-        gallery: `(G, E)`.
-        gallery_labels: Classes `(G,)`.
-        k: Number of neighbours, at most G.
+        embeddings: ``(N, E)``.
+        labels: classes ``(N,)``.
+        gallery: ``(G, E)``.
+        gallery_labels: classes ``(G,)``.
+        k: number of neighbours, at most G.
 
     Returns:
         A share from 0 to 1.
 
     Raises:
-        ValueError: If the shapes do not fit, there are no images, or k is not from 1 to G.
+        ValueError: if the shapes do not fit, there are no images, or k is not from 1 to G.
 
     Example:
         >>> import torch
@@ -49,7 +49,7 @@ def neighbour_accuracy(
 
 
 def check_embedded(name: str, embeddings: Tensor, labels_name: str, labels: Tensor) -> None:
-    """Raise ``ValueError`` unless they are embeddings `(N, E)`, N at least 1, with a class each."""
+    """Raise ``ValueError`` unless they are embeddings ``(N, E)``, N at least 1, with a class each."""
     if embeddings.dim() != 2 or len(embeddings) == 0:
         raise ValueError(f"`{name}` must have shape (N, E) with N at least 1, got {tuple(embeddings.shape)}")
     if labels.shape != embeddings.shape[:1]:

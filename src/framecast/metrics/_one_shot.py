@@ -43,21 +43,21 @@ def one_shot_accuracy(
     writers are drawn for each class, which also works where classes have no writers in common.)
 
     Args:
-        embeddings: `(N, E)`.
-        labels: Classes `(N,)`.
-        groups: Whole numbers `(N,)`, the group of each image, for example its alphabet: the classes of a trial are of
-            one group, and there are `trials` trials for each; a group of fewer classes than ways is left out. None:
+        embeddings: ``(N, E)``.
+        labels: classes ``(N,)``.
+        groups: whole numbers ``(N,)``, the group of each image, for example its alphabet: the classes of a trial are of
+            one group, and there are ``trials`` trials for each; a group of fewer classes than ways is left out. None:
             the classes of a trial are drawn from all.
-        ways: Number of classes in a trial, W.
-        trials: Number of trials, in each group if there are some.
-        seed: A whole number, not negative. The same arguments give the same trials.
-        writers: Whole numbers `(N,)`, who drew each image; support and query are by different ones. None: by any.
+        ways: number of classes in a trial, W.
+        trials: number of trials, in each group if there are some.
+        seed: a whole number, not negative. The same arguments give the same trials.
+        writers: whole numbers ``(N,)``, who drew each image; support and query are by different ones. None: by any.
 
     Returns:
         The accuracy and the numbers of queries and of groups.
 
     Raises:
-        ValueError: If the shapes do not fit, an embedding is not finite, ways is less than 2 or trials than 1, no
+        ValueError: if the shapes do not fit, an embedding is not finite, ways is less than 2 or trials than 1, no
             group has as many classes as ways, a class is in two groups, or has a single image (or writer).
 
     Example:
@@ -118,7 +118,7 @@ def _members(labels: Tensor, groups: np.ndarray | None, writers: np.ndarray | No
 def _trials(
     classes: list[_Images], ways: int, trials: int, generator: np.random.Generator
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the indices of the supports and of the queries `(W,)` of every trial."""
+    """Yield the indices of the supports and of the queries ``(W,)`` of every trial."""
     for _ in range(trials):
         drawn = [classes[k] for k in generator.permutation(len(classes))[:ways]]
         pairs = [_support_and_query(images, generator) for images in drawn]

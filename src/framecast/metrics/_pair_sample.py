@@ -16,16 +16,16 @@ def sample_pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor,
     arguments give the same pairs.
 
     Args:
-        labels: Classes `(N,)`.
-        count: Number of pairs P, at least 2; if odd, there is one dissimilar pair more.
-        seed: A whole number, not negative.
+        labels: classes ``(N,)``.
+        count: number of pairs P, at least 2; if odd, there is one dissimilar pair more.
+        seed: a whole number, not negative.
 
     Returns:
-        Indices int64 `(P,)` of the first and of the second image, never the same, and bool `(P,)`, whether they are of
+        Indices int64 ``(P,)`` of the first and of the second image, never the same, and bool ``(P,)``, whether they are of
         one class: the similar pairs come first.
 
     Raises:
-        ValueError: If the shape is not `(N,)`, the count is less than 2, or there are no two images of one class or
+        ValueError: if the shape is not ``(N,)``, the count is less than 2, or there are no two images of one class or
             no two classes.
 
     Example:

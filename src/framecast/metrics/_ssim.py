@@ -23,17 +23,17 @@ def ssim(prediction: Tensor, target: Tensor, mask: Tensor | None = None, data_ra
     the windows, then over the channels: scikit-image's default. Predictions and targets are clipped to [0, 1].
 
     Args:
-        prediction: Predicted frames `(N, T, C, H, W)` in unit scale.
-        target: True frames `(N, T, C, H, W)`.
-        mask: Bool `(N, T, C, H, W)`, True where a pixel counts; default: everywhere. Only windows without a missing
+        prediction: predicted frames ``(N, T, C, H, W)`` in unit scale.
+        target: true frames ``(N, T, C, H, W)``.
+        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. Only windows without a missing
             pixel count, and only channels with such a window.
-        data_range: The range :math:`L` of the values.
+        data_range: the range :math:`L` of the values.
 
     Returns:
-        One value per frame, float64 `(N, T)`, NaN for a frame without a window that counts.
+        One value per frame, float64 ``(N, T)``, NaN for a frame without a window that counts.
 
     Raises:
-        ValueError: If the shapes differ, are not five-dimensional or smaller than 7x7, or the mask is not bool.
+        ValueError: if the shapes differ, are not five-dimensional or smaller than 7x7, or the mask is not bool.
 
     Example:
         >>> import torch

@@ -15,11 +15,11 @@ class RocCurve(NamedTuple):
     """Rates at every threshold that makes a difference, from accepting no pair to accepting all."""
 
     false_accepts: np.ndarray
-    """Share of the dissimilar pairs that are accepted, float64 `(K,)`."""
+    """Share of the dissimilar pairs that are accepted, float64 ``(K,)``."""
     true_accepts: np.ndarray
-    """Share of the similar pairs that are accepted, float64 `(K,)`."""
+    """Share of the similar pairs that are accepted, float64 ``(K,)``."""
     threshold: np.ndarray
-    """Distance up to which a pair is accepted, float64 `(K,)`; the first is minus infinity."""
+    """Distance up to which a pair is accepted, float64 ``(K,)``; the first is minus infinity."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ def verification(
     error rate lies where the line between two of its points crosses that of equal errors.
 
     Args:
-        distances: `(P,)`; the nearer, the more similar. A distance of infinity or NaN is an error.
-        similar: `(P,)` bool, or 0 and 1.
-        threshold: Distance up to which a pair is accepted, chosen on other pairs (:func:`best_threshold`); None to
+        distances: ``(P,)``; the nearer, the more similar. A distance of infinity or NaN is an error.
+        similar: ``(P,)`` bool, or 0 and 1.
+        threshold: distance up to which a pair is accepted, chosen on other pairs (:func:`best_threshold`); None to
             leave out what needs one.
 
     Returns:
         The scores, with the numbers of pairs.
 
     Raises:
-        ValueError: If the shapes differ or are not `(P,)`, a distance is not finite, a label is not 0 or 1, or all
+        ValueError: if the shapes differ or are not ``(P,)``, a distance is not finite, a label is not 0 or 1, or all
             pairs are of one kind.
 
     Example:
@@ -96,14 +96,14 @@ def best_threshold(distances: Tensor | np.ndarray, similar: Tensor | np.ndarray)
     Choose it on the validation pairs and use it on the test pairs. Of several, it is the lowest.
 
     Args:
-        distances: As for :func:`verification`.
-        similar: As for :func:`verification`.
+        distances: as for :func:`verification`.
+        similar: as for :func:`verification`.
 
     Returns:
         A distance; minus infinity if it is best to accept none.
 
     Raises:
-        ValueError: As for :func:`verification`.
+        ValueError: as for :func:`verification`.
 
     Example:
         >>> import torch
@@ -125,11 +125,11 @@ def roc(distances: Tensor | np.ndarray, similar: Tensor | np.ndarray) -> RocCurv
     """Return the points of the ROC curve.
 
     Args:
-        distances: As for :func:`verification`.
-        similar: As for :func:`verification`.
+        distances: as for :func:`verification`.
+        similar: as for :func:`verification`.
 
     Raises:
-        ValueError: As for :func:`verification`.
+        ValueError: as for :func:`verification`.
 
     Example:
         >>> import torch
