@@ -1,6 +1,6 @@
 """Framecast: recurrent layers for sequences of frames, and what turns them into forecasts and matches.
 
-``framecast.nn`` needs torch alone; :func:`load` needs the extra ``train``.
+``framecast.nn`` needs torch alone; :func:`load` and :func:`write_report` need the extra ``train``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .jobs import load as load
+    from .jobs import write_report as write_report
     from .trained import Forecaster as Forecaster
     from .trained import Matcher as Matcher
 
 __version__ = "0.1.0"
-_ROOMS = {"load": "jobs", "Forecaster": "trained", "Matcher": "trained"}
+_ROOMS = {"load": "jobs", "write_report": "jobs", "Forecaster": "trained", "Matcher": "trained"}
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,7 @@ def metrics(horizon: int) -> dict:
 
     nothing = {"mean": None, "by_lead_time": [None] * horizon}
     return {
+        "task": "forecast",
         "protocol": {
             "data": "Blobs that move", "split": "test", "sequences": 1234, "input_frames": 4, "horizon": horizon,
             "frame_size": [32, 32], "channels": 1, "scale": {"low": 0.0, "high": 255.0, "unit": "grey level"},
@@ -70,7 +71,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     ) -> Path:  # fmt: skip
         run = tmp_path / name
         run.mkdir()
-        (run / "config.yaml").write_text(config)
+        (run / "config.yaml").write_text(f"model:\n  class_path: framecast.tasks.Forecast\n{config}")
         rows: list[dict[str, object]] = [{"epoch": 0, "step": step, "train_loss": 1 / (step + 1)} for step in range(20)]
         write_log(run, 0, [*rows, {"epoch": 0, "step": 19, "val_loss": 0.07531}])
         if tested:
@@ -154,7 +155,7 @@ def make_match_run(tmp_path: Path) -> MakeRun:
     def make(name: str = "digits", *, size: int = 2, tested: bool = True, epochs: int = 6, images: int = 400) -> Path:
         run = tmp_path / name
         run.mkdir()
-        (run / "config.yaml").write_text("seed_everything: 7\n")
+        (run / "config.yaml").write_text("model:\n  class_path: framecast.tasks.Match\nseed_everything: 7\n")
         write_match_log(run, epochs)
         digits = load_digits()
         pictures, labels = (digits.images[:images] * 15.9).astype(np.uint8), digits.target[:images]

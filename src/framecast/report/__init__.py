@@ -1,6 +1,5 @@
 """Reports: figures, animations, and a page that tells of a run, a folder for each job."""
 
-from ._html import write_report as write_report
 from .forecast import Examples as Examples
 from .forecast import read_examples as read_examples
 from .forecast import save_strip as save_strip

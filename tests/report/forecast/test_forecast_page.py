@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from framecast.report import write_report
+from framecast import write_report
 from framecast.report.forecast._run import ForecastRun
 from framecast.report.forecast._words import headline
 from framecast.report.shared._words import number
@@ -102,7 +102,7 @@ def test_without_test_results_the_report_says_how_to_get_them(make_run):
 
 
 def test_a_bare_run(tmp_path):
-    (tmp_path / "config.yaml").write_text("{}")
+    (tmp_path / "config.yaml").write_text("model: {class_path: framecast.tasks.Forecast}")
     page = Page(write_report(tmp_path, output=tmp_path / "new" / "page.html"))
     assert "no validation loss so far" in page.text
     assert "has logged no loss yet" in page.text

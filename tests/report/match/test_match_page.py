@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framecast.report import write_report
+from framecast import write_report
 
 
 def source_of(run):

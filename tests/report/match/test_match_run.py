@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from framecast.report import write_report
-from framecast.report._html import read_task
+from framecast import write_report
+from framecast.jobs import job_of_run
 from framecast.report.match import _run
 from framecast.report.match._run import MatchPairs, read_match, read_movement
 from framecast.runs import RunFolder
@@ -54,10 +54,10 @@ def test_a_threshold_that_is_not_finite_is_none(make_match_run, threshold):
 
 
 def test_the_task_is_what_the_metrics_name_or_what_the_files_show(make_match_run, make_run):
-    assert read_task(RunFolder(make_match_run("a"))) == "match"
-    assert read_task(RunFolder(make_match_run("b", tested=False))) == "match"
-    assert read_task(RunFolder(make_run("c"))) == "forecast"
-    assert read_task(RunFolder(make_run("d", tested=False))) == "forecast"
+    assert job_of_run(RunFolder(make_match_run("a"))).name == "match"
+    assert job_of_run(RunFolder(make_match_run("b", tested=False))).name == "match"
+    assert job_of_run(RunFolder(make_run("c"))).name == "forecast"
+    assert job_of_run(RunFolder(make_run("d", tested=False))).name == "forecast"
 
 
 def test_an_unknown_task_is_named(make_match_run):
