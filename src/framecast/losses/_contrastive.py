@@ -21,7 +21,7 @@ def contrastive_loss(
     form: str = "hadsell2006",
     reduction: str = "mean",
 ) -> Tensor:
-    r"""Contrastive loss: similar pairs are pulled together, dissimilar ones pushed apart up to a margin.
+    r"""Contrastive loss: it pulls similar pairs together and pushes dissimilar pairs apart, up to a margin.
 
     With the distance :math:`d = \|a - b\|_2` between the embeddings :math:`a` and :math:`b` of a pair and the margin
     :math:`m`, the forms are
@@ -32,20 +32,20 @@ def contrastive_loss(
         \text{squared\_distance:} &\quad \tfrac12 [y d^2 + (1 - y) \max(0, m - d^2)^2] \\
         \text{chopra2005:} &\quad y \tfrac2Q E^2 + (1 - y) 2 Q \exp(-2.77 E / Q), \quad E = \|a - b\|_1, Q = m
 
-    from `Hadsell, Chopra and LeCun 2006 <https://doi.org/10.1109/CVPR.2006.100>`_, the ``legacy_version`` of Caffe's
-    ``ContrastiveLoss`` layer, the same with the hinge squared, and
-    `Chopra, Hadsell and LeCun 2005 <https://doi.org/10.1109/CVPR.2005.202>`_.
+    ``hadsell2006`` is from `Hadsell, Chopra and LeCun 2006 <https://doi.org/10.1109/CVPR.2006.100>`_, ``caffe_legacy``
+    is the ``legacy_version`` of Caffe's ``ContrastiveLoss`` layer, ``squared_distance`` is that with the hinge squared,
+    and ``chopra2005`` is from `Chopra, Hadsell and LeCun 2005 <https://doi.org/10.1109/CVPR.2005.202>`_.
 
-    First and second derivatives are exact and finite. Those of :math:`d` are taken as 0 at :math:`d = 0`, and at the
-    margin that of the hinge is the right-hand one, 0.
+    First and second derivatives are exact and finite. At :math:`d = 0` the derivatives of :math:`d` count as 0; at the
+    margin the derivative of the hinge is the right-hand one, 0.
 
     Args:
         first: embeddings ``(N, E)`` of the first side.
         second: embeddings ``(N, E)`` of the second side.
-        similar: ``(N,)``: 1 or True for a similar pair, 0 or False for a dissimilar one; floating-point values between
-            are soft labels. Under ``torch.compile`` and ``torch.func`` their values are not checked.
-        margin: margin m of the dissimilar pairs, or Q of ``"chopra2005"``; positive.
-        form: a key of :data:`FORMS`.
+        similar: labels ``(N,)``: 1 or True for a similar pair, 0 or False for a dissimilar one; floating-point values
+            between 0 and 1 are soft labels. Under ``torch.compile`` and ``torch.func`` the values are not checked.
+        margin: margin m, or Q of ``"chopra2005"``; positive.
+        form: name of the form, a key of :data:`FORMS`.
         reduction: ``"mean"`` or ``"sum"`` over the pairs; ``"mean_nonzero"``, the mean over the pairs whose loss is not
             zero (0 if there is none); or ``"none"``.
 
@@ -132,7 +132,7 @@ FORMS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "squared_distance": _squared_distance,
     "chopra2005": _chopra2005,
 }
-"""The forms by name: from the differences ``(N, E)`` of pairs, their labels ``(N,)`` and the margin to losses ``(N,)``."""
+"""Losses by name: functions of differences ``(N, E)``, labels ``(N,)`` and the margin that return losses ``(N,)``."""
 
 
 def _squared(difference: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ def _squared(difference: Tensor) -> Tensor:
 
 
 def check_options(margin: float, form: str, reduction: str) -> None:
-    """Raise ``ValueError`` unless the form and the reduction are known and the margin is positive."""
+    """Raise ``ValueError`` unless the form and the reduction are known and the margin is positive and finite."""
     if form not in FORMS:
         raise ValueError(f"`form` (={form!r}) must be one of {', '.join(FORMS)}")
     if not 0 < margin < math.inf:

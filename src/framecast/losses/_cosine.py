@@ -17,7 +17,7 @@ def cosine_contrastive_loss(
     .. math:: y (1 - \cos(a, b)) + (1 - y) \max(0, \cos(a, b) - m)
 
     for the embeddings :math:`a` and :math:`b` of a pair, the label :math:`y` (1 = similar) and the margin :math:`m`.
-    It is :class:`torch.nn.CosineEmbeddingLoss` with soft labels, second derivatives and a value of exactly 0 for two
+    Unlike :class:`torch.nn.CosineEmbeddingLoss` it takes soft labels, has second derivatives, and is exactly 0 for two
     equal embeddings. The cosine with a vector of zeros is 0, and so are its derivatives.
 
     Args:
@@ -80,15 +80,15 @@ class CosineContrastiveLoss(nn.Module):
 
 
 def _one_minus_cosine(first: Tensor, second: Tensor) -> Tensor:
-    # Half the squared difference of the directions: unlike 1 - cos it keeps its digits where they are nearly equal.
+    # Half the squared difference of the directions equals 1 - cos, and is precise where the directions nearly agree.
     sides, nonzero = zip(*(_direction(x) for x in (first, second)), strict=True)
     return ((sides[0] - sides[1]).square().sum(-1) / 2).where(nonzero[0] & nonzero[1], 1)
 
 
 def _direction(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return x / ||x|| ``(N, E)``, and for which vectors ``(N,)`` it exists."""
+    """Return the directions x / ||x|| ``(N, E)`` of vectors, and a bool ``(N,)``, False for a vector of zeros."""
     scale, nonzero = scale_of(vectors)
-    scaled = vectors / scale  # so that nothing under the root underflows; the direction is the same
+    scaled = vectors / scale  # has the same direction, and no number under the root underflows
     squares = scaled.square().sum(-1, keepdim=True)
     return scaled / squares.where(nonzero.unsqueeze(-1), 1).sqrt(), nonzero
 

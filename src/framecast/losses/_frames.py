@@ -16,15 +16,16 @@ def frame_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor | None = No
     .. math:: -t \log \sigma(x) - (1 - t) \log (1 - \sigma(x))
 
     for a logit :math:`x` and a target :math:`t`, as in `Shi et al. 2015 <https://arxiv.org/abs/1506.04214>`_. Targets
-    are clamped to [0, 1], outside of which (a value beyond a fitted scale) the cross-entropy has no lower bound.
+    are clamped to [0, 1], because beyond it (a value beyond a fitted scale) the cross-entropy has no lower bound.
 
     Args:
         logits: the model's output ``(N, T, C, H, W)``. If its type is narrower than the target's, it is widened.
         target: true frames ``(N, T, C, H, W)`` in unit scale.
-        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. What stands at the others, NaN
-            included, reaches neither the value nor a gradient.
-        reduction: ``"mean"`` over the pixels that count; ``"frame_sum"``, the sum over a frame's pixels averaged over
-            the frames that have any; or ``"none"``, every pixel's own value, 0 where it does not count.
+        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. The values of other
+            pixels, also NaN, affect neither the loss nor a gradient.
+        reduction: ``"mean"`` over the pixels that count; ``"frame_sum"``, the sum over the pixels of a frame, averaged
+            over the frames that have a pixel that counts; or ``"none"``, the value of every pixel, 0 where it does not
+            count.
 
     Returns:
         A scalar, 0 with zero gradient if no pixel counts; with ``"none"`` ``(N, T, C, H, W)``.
@@ -68,7 +69,7 @@ def frame_mse(prediction: Tensor, target: Tensor, mask: Tensor | None = None, re
 
 
 class FrameLoss(nn.Module):
-    """What the losses between frames have in common; each of them sets the two class attributes.
+    """Base of the losses between frames; a subclass sets the two class attributes.
 
     Args:
         reduction: as for :func:`frame_cross_entropy`.
@@ -77,7 +78,7 @@ class FrameLoss(nn.Module):
     function: Callable[..., Tensor]
     """Loss from a model's output, target, mask and reduction."""
     link: Callable[[Tensor], Tensor]
-    """A model's output to frames in unit scale."""
+    """Function from a model's output to frames in unit scale."""
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class FrameLoss(nn.Module):
         return self.function(output, target, mask, self.reduction)
 
     def to_prediction(self, output: Tensor) -> Tensor:
-        """Return the frames in unit scale that a model trained with this loss means by its output."""
+        """Return the frames in unit scale that the output of a model trained with this loss stands for."""
         return self.link(output)
 
     def extra_repr(self) -> str:
@@ -98,7 +99,7 @@ class FrameLoss(nn.Module):
 
 
 class FrameCrossEntropy(FrameLoss):
-    """Module of :func:`frame_cross_entropy`; the model's output is logits, a sigmoid makes them frames.
+    """Module of :func:`frame_cross_entropy`; the model's output is logits, whose sigmoid is the frames.
 
     Example:
         >>> import torch
@@ -166,7 +167,7 @@ def _masked_loss(
     mask = torch.ones_like(target, dtype=torch.bool) if mask is None else mask
     _check_frames(output, target, mask)
     output = output.to(torch.promote_types(output.dtype, target.dtype))
-    # Masking the result alone would not do: the derivative of a NaN, times the zero that comes back, is NaN.
+    # A mask on the result alone is not enough: in the backward pass the derivative of a NaN, times zero, is NaN.
     values = pixel_loss(output.where(mask, 0), target.where(mask, 0))
     return _REDUCTIONS[reduction](values.where(mask, 0), mask)
 

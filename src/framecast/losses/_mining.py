@@ -15,11 +15,12 @@ from ._contrastive import FORMS, check_options
 from ._pairs import REDUCTIONS, check_embeddings, widen
 
 Miner = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""From embeddings ``(B, E)`` and labels ``(B,)`` to the indices of pairs or triplets, as in pytorch-metric-learning."""
+"""Function of embeddings ``(B, E)`` and labels ``(B,)`` that returns indices of pairs or triplets, as the miners of
+pytorch-metric-learning do."""
 
 
 def pairs_from_labels(first_label: Tensor, second_label: Tensor) -> Tensor:
-    """Return which pairs are similar: those whose two sides are of one class.
+    """Return whether each pair is similar, that is, whether both its sides are of one class.
 
     Args:
         first_label: classes ``(N,)`` of the first side.
@@ -49,8 +50,8 @@ def all_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         labels: classes ``(B,)``.
 
     Returns:
-        Indices ``(N,)`` of the first and of the second side, the first the smaller, N = B (B - 1) / 2; and bool ``(N,)``,
-        whether they are of one class.
+        Indices ``(N,)`` of the first and of the second side, where N = B (B - 1) / 2 and the first index is the
+        smaller one; and bool ``(N,)``, whether both sides are of one class.
 
     Raises:
         ValueError: if the shape is not ``(B,)`` or B is less than 2.
@@ -77,8 +78,8 @@ def contrastive_loss_of_batch(
 ) -> Tensor:
     """Contrastive loss of the pairs within one batch: all of them, or those that a miner chooses.
 
-    The losses are those of :func:`contrastive_loss`; a pair is similar if both are of one class, and counts once,
-    however often a miner names it.
+    The losses are those of :func:`contrastive_loss`. A pair is similar if both its sides are of one class. It counts
+    once, however often a miner names it.
 
     Args:
         embeddings: embeddings ``(B, E)``.
@@ -86,9 +87,10 @@ def contrastive_loss_of_batch(
         margin: as for :func:`contrastive_loss`.
         form: as for :func:`contrastive_loss`.
         reduction: as for :func:`contrastive_loss`. Most pairs of a batch are dissimilar, and late in training beyond
-            the margin: ``"mean_nonzero"`` keeps the others from fading.
-        miner: none for all pairs; a miner of pytorch-metric-learning, or anything called in the same way; or the name
-            of one, for its default options (which measure the distance between normalised embeddings).
+            the margin, where they cost nothing: ``"mean_nonzero"`` leaves them out of the mean.
+        miner: None for all pairs; a miner of pytorch-metric-learning, or a function of the same arguments and results;
+            or the name of a miner, which then has its default options (they measure distances between normalised
+            embeddings).
 
     Returns:
         As for :func:`contrastive_loss`; 0 if the miner chooses no pair.
@@ -111,7 +113,7 @@ def contrastive_loss_of_batch(
     i, j, similar = all_pairs(labels)
     miner = _miner(miner)
     if miner is not None:
-        chosen = _mined(miner, embeddings, labels)[i, j]
+        chosen = _mined_pairs(miner, embeddings, labels)[i, j]
         i, j, similar = i[chosen], j[chosen], similar[chosen]
     difference = embeddings.index_select(0, i) - embeddings.index_select(0, j)
     return REDUCTIONS[reduction](FORMS[form](difference, similar.to(embeddings.dtype), margin))
@@ -172,12 +174,12 @@ def _miner(miner: str | Miner | None) -> Miner | None:
     names = [name for name, kind in vars(miners).items() if isinstance(kind, type) and name != "BaseMiner"]
     if miner not in names:
         raise ValueError(f"`miner` (={miner!r}) must be one of {', '.join(sorted(names))}")
-    made: Miner = getattr(miners, miner)()
-    return made
+    instance: Miner = getattr(miners, miner)()
+    return instance
 
 
-def _mined(miner: Miner, embeddings: Tensor, labels: Tensor) -> Tensor:
-    """Return a symmetric bool ``(B, B)``: whether the miner chooses the pair of the row and the column."""
+def _mined_pairs(miner: Miner, embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Return a symmetric bool ``(B, B)``, True where the miner chooses the pair of the row and the column."""
     anchor, positive, *others = miner(embeddings.detach(), labels)
     other, negative = others if len(others) == 2 else (anchor, *others)  # pairs of both kinds, or triplets
     chosen = torch.zeros(len(labels), len(labels), dtype=torch.bool, device=labels.device)

@@ -1,4 +1,4 @@
-"""What the losses of pairs share: their checks, their arithmetic and their reductions.
+"""What the losses of pairs share: checks, arithmetic and reductions.
 
 Shape letters: N pairs, E embedding size.
 """
@@ -24,14 +24,17 @@ def norm(vectors: Tensor) -> Tensor:
 
 
 def scale_of(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the largest absolute value ``(N, 1)`` of each vector, 1 for one of zeros, and which are not ``(N,)``."""
+    """Return the largest absolute value ``(N, 1)`` of each vector, and a bool ``(N,)``, False for a vector of zeros.
+
+    In place of 0, the value for a vector of zeros is 1.
+    """
     scale = vectors.detach().abs().amax(-1, keepdim=True)
-    nonzero = scale.square() != 0  # true of NaN, which is to be seen in the loss
+    nonzero = scale.square() != 0  # True for NaN, which must reach the loss
     return scale.where(nonzero, 1), nonzero.squeeze(-1)
 
 
 def widen(*vectors: Tensor) -> list[Tensor]:
-    """Bring embeddings to one type: the widest of theirs, and at least float32, for distances cancel digits."""
+    """Convert embeddings to their widest type, and at least to float32: differences of near vectors lose digits."""
     wide = vectors[0].dtype
     for x in vectors[1:]:
         wide = torch.promote_types(wide, x.dtype)
@@ -61,7 +64,7 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": _sum,
     "mean_nonzero": _mean_nonzero,
 }
-"""From the losses of all pairs ``(N,)`` to what is returned."""
+"""Reductions by name: functions of the losses ``(N,)`` of all pairs."""
 
 
 def check_reduction(reduction: str) -> None:

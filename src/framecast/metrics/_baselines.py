@@ -1,4 +1,4 @@
-"""Forecasts that cost nothing, for a model to beat.
+"""Baselines: forecasts that need no training, for a model to beat.
 
 Shape letters: N batch, T time, K horizon, C channels, H height, W width.
 """
@@ -15,11 +15,11 @@ def last_frame(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tens
     Args:
         frames: input frames ``(N, T, C, H, W)``.
         horizon: number of frames to forecast, K.
-        mask: bool ``(N, T, C, H, W)``, True where the input has a value; default: everywhere. A pixel's forecast is then
-            its own last value; 0 if it has none.
+        mask: bool ``(N, T, C, H, W)``, True where the input has a value; default: everywhere. With a mask,
+            the forecast of a pixel is its own last value, or 0 if it has none.
 
     Returns:
-        ``(N, K, C, H, W)``.
+        The forecast ``(N, K, C, H, W)``.
 
     Raises:
         ValueError: if there are no frames or the horizon is not positive.
@@ -54,7 +54,7 @@ def mean_frame(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tens
 
 
 def zero(frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tensor:
-    """Forecast the bottom of the scale. Arguments, result and errors are those of :func:`last_frame`.
+    """Forecast 0, the lower end of the unit scale. Arguments, result and errors are those of :func:`last_frame`.
 
     Example:
         >>> import torch

@@ -15,8 +15,8 @@ def mse(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tenso
     Args:
         prediction: predicted frames ``(N, T, C, H, W)`` in unit scale; not clipped.
         target: true frames ``(N, T, C, H, W)``.
-        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. What stands at the others, NaN
-            included, has no effect.
+        mask: bool ``(N, T, C, H, W)``, True where a pixel counts; default: everywhere. The values of other
+            pixels, also NaN, have no effect.
 
     Returns:
         One value per frame, float64 ``(N, T)``: the sum over the pixels that count, NaN for a frame that has none.
@@ -72,7 +72,7 @@ def psnr(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tens
 
     .. math:: -10 \log_{10} \operatorname{mean}_{c, h, w} (p - t)^2
 
-    with predictions and targets clipped to [0, 1], so that the peak is 1. A perfect frame has an infinite one.
+    with predictions and targets clipped to [0, 1], so that the peak is 1. The ratio of a perfect frame is infinite.
     Arguments, result and errors are those of :func:`mse`.
 
     Example:
@@ -87,7 +87,7 @@ def psnr(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tens
 def prepare(
     prediction: Tensor, target: Tensor, mask: Tensor | None, clip: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Check the arguments of a score; return frames in float64, 0 where they do not count, and the mask in full."""
+    """Check the arguments of a score; return both frames in float64, 0 where a pixel does not count, and the mask."""
     if target.ndim != 5:
         raise ValueError(f"`target` must have shape (N, T, C, H, W), got {tuple(target.shape)}")
     if prediction.shape != target.shape:

@@ -12,13 +12,13 @@ def neighbour_accuracy(
 ) -> float:
     """Return the share of images whose class is that of most of their nearest neighbours in a gallery.
 
-    Neighbours are nearest by Euclidean distance; among classes equally frequent there, the smallest label wins
+    The distance is Euclidean. If several classes are equally frequent among the neighbours, the smallest label wins
     (scikit-learn's ``KNeighborsClassifier``). The gallery must not hold the images themselves.
 
     Args:
-        embeddings: ``(N, E)``.
+        embeddings: embeddings ``(N, E)`` of the images.
         labels: classes ``(N,)``.
-        gallery: ``(G, E)``.
+        gallery: embeddings ``(G, E)`` of the gallery.
         gallery_labels: classes ``(G,)``.
         k: number of neighbours, at most G.
 

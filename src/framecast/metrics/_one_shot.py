@@ -14,14 +14,14 @@ from ._neighbours import check_embedded
 
 
 class OneShotScore(NamedTuple):
-    """What :func:`one_shot_accuracy` returns."""
+    """Result of :func:`one_shot_accuracy`."""
 
     accuracy: float
-    """Share of the queries whose class was found, from 0 to 1; 1 / W by chance."""
+    """Share of the queries that get their own class, from 0 to 1; 1 / W by chance."""
     queries: int
     """Number of queries: groups x trials x ways."""
     groups: int
-    """Number of groups with enough classes for a trial; 1 if there was one for all."""
+    """Number of groups with enough classes for a trial; 1 without groups."""
 
 
 def one_shot_accuracy(
@@ -43,7 +43,7 @@ def one_shot_accuracy(
     writers are drawn for each class, which also works where classes have no writers in common.)
 
     Args:
-        embeddings: ``(N, E)``.
+        embeddings: embeddings ``(N, E)`` of the images.
         labels: classes ``(N,)``.
         groups: whole numbers ``(N,)``, the group of each image, for example its alphabet: the classes of a trial are of
             one group, and there are ``trials`` trials for each; a group of fewer classes than ways is left out. None:
@@ -82,7 +82,7 @@ def one_shot_accuracy(
         raise ValueError(f"`ways` (={ways}) must be at most the classes of a group, of which none has more than {most}")
     for classes in large:
         for support, query in _trials(classes, ways, trials, generator):
-            # Not by matrix products, which lose the digits of small distances.
+            # Without matrix products, which lose the digits of small distances.
             distance = torch.cdist(vectors[query], vectors[support], compute_mode="donot_use_mm_for_euclid_dist")
             right += int((distance.argmin(1).cpu() == torch.arange(ways, device="cpu")).sum())
             queries += ways
@@ -90,7 +90,7 @@ def one_shot_accuracy(
 
 
 class _Images(NamedTuple):
-    """The images of one class: their indices, and their writers (or, if unknown, a number of their own)."""
+    """The images of one class: their indices and their writers; of unknown writers, a number for each image."""
 
     indices: np.ndarray
     writers: np.ndarray

@@ -11,18 +11,18 @@ from torch import Tensor
 def sample_pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Draw pairs of images, half of one class and half of two classes.
 
-    The first image is drawn evenly, for a similar pair from the images whose class has another; the second evenly from
-    the other images of its class, or from all images of other classes. A pair may be drawn more than once. The same
-    arguments give the same pairs.
+    Of a similar pair, the first image is any image whose class has another one, and the second is any other image of
+    that class. Of a dissimilar pair, the first is any image, and the second is any image of another class. All draws
+    are uniform. A pair may be drawn more than once. The same arguments give the same pairs.
 
     Args:
         labels: classes ``(N,)``.
-        count: number of pairs P, at least 2; if odd, there is one dissimilar pair more.
+        count: number of pairs P, at least 2; if odd, there is one more dissimilar pair.
         seed: a whole number, not negative.
 
     Returns:
-        Indices int64 ``(P,)`` of the first and of the second image, never the same, and bool ``(P,)``, whether they are of
-        one class: the similar pairs come first.
+        Indices int64 ``(P,)`` of the first and of the second image, which differ; and bool ``(P,)``, whether both are
+        of one class. The similar pairs come first.
 
     Raises:
         ValueError: if the shape is not ``(N,)``, the count is less than 2, or there are no two images of one class or

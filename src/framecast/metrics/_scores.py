@@ -19,7 +19,7 @@ class Score(NamedTuple):
     """A score of single frames and the frames for which it exists."""
 
     function: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    """From prediction, target and mask `(N, K, C, H, W)` to a value per frame `(N, K)`."""
+    """From prediction, target and mask ``(N, K, C, H, W)`` to a value per frame ``(N, K)``."""
     smallest_frame: int = 1
     """Least height and width, in pixels, for which it exists."""
 
@@ -32,7 +32,7 @@ SCORES: dict[str, Score] = {
     "ssim_openstl": Score(ssim_openstl, smallest_frame=WINDOW),
     "psnr": Score(psnr),
 }
-"""The scores by the names that `metrics.json` uses."""
+"""The scores by the names that ``metrics.json`` uses."""
 
 
 class ScoreSummary(TypedDict):
@@ -52,10 +52,10 @@ class ForecastScores(Metric):
     infinite.
 
     Args:
-        horizon: Number of frames in a forecast, K.
+        horizon: number of frames in a forecast, K.
 
     Raises:
-        ValueError: If the horizon is not positive; in `update`, if it is not the forecasts' length, if a prediction
+        ValueError: if the horizon is not positive; in ``update``, if it is not the forecasts' length, if a prediction
             or a target is not finite where it counts, or as for :func:`mse`.
 
     Example:
@@ -87,9 +87,9 @@ class ForecastScores(Metric):
         """Add a batch of forecasts.
 
         Args:
-            prediction: Predicted frames `(N, K, C, H, W)` in unit scale.
-            target: True frames `(N, K, C, H, W)`.
-            mask: Bool `(N, K, C, H, W)`, True where a pixel counts; default: everywhere.
+            prediction: predicted frames ``(N, K, C, H, W)`` in unit scale.
+            target: true frames ``(N, K, C, H, W)``.
+            mask: bool ``(N, K, C, H, W)``, True where a pixel counts; default: everywhere.
         """
         prediction, target, mask = prepare(prediction, target, mask)
         if target.shape[1] != self.horizon:
@@ -102,7 +102,7 @@ class ForecastScores(Metric):
         self.count += counted.sum(1)
 
     def compute(self) -> dict[str, ScoreSummary]:
-        """Return the averages of all batches by the name of the score, as `metrics.json` holds them."""
+        """Return the averages of all batches by the name of the score, as ``metrics.json`` holds them."""
         by_lead_time = (self.total / self.count).tolist()
         mean = (self.total.sum(1) / self.count.sum(1)).tolist()
         return {

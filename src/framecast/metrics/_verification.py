@@ -1,4 +1,4 @@
-"""Scores of verification: which of two pairs' distances tell that both sides show the same thing.
+"""Scores of verification: how well distances tell pairs of one class from pairs of two.
 
 Shape letters: P pairs, K points of the curve.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class RocCurve(NamedTuple):
-    """Rates at every threshold that makes a difference, from accepting no pair to accepting all."""
+    """Rates at every threshold at which a decision changes, from accepting no pair to accepting all."""
 
     false_accepts: np.ndarray
     """Share of the dissimilar pairs that are accepted, float64 ``(K,)``."""
@@ -24,12 +24,12 @@ class RocCurve(NamedTuple):
 
 @dataclass(frozen=True)
 class VerificationScores:
-    """What :func:`verification` returns. Shares are from 0 to 1."""
+    """Result of :func:`verification`. Shares are from 0 to 1."""
 
     auc: float
     """Area under the ROC curve: the probability that a similar pair is nearer than a dissimilar one."""
     eer: float
-    """Equal error rate: where as many dissimilar pairs are accepted as similar ones are rejected."""
+    """Equal error rate: the share of wrong decisions at the threshold where both kinds of pair have the same share."""
     true_accepts_at_1_percent: float
     """Largest share of similar pairs accepted while at most 1 % of the dissimilar ones are."""
     true_accepts_at_01_percent: float
@@ -37,9 +37,9 @@ class VerificationScores:
     similar_pairs: int
     different_pairs: int
     threshold: float | None = None
-    """The threshold that was given, for the three shares below; None without one."""
+    """The threshold of the three shares below; None without one."""
     accuracy: float | None = None
-    """Share of all pairs that are judged rightly at the threshold."""
+    """Share of all pairs with the right decision at the threshold."""
     true_accepts: float | None = None
     """Share of similar pairs accepted at the threshold."""
     false_accepts: float | None = None
@@ -49,14 +49,14 @@ class VerificationScores:
 def verification(
     distances: Tensor | np.ndarray, similar: Tensor | np.ndarray, threshold: float | None = None
 ) -> VerificationScores:
-    """Score distances of pairs as a means to tell similar pairs from dissimilar ones.
+    """Score how well distances tell similar pairs from dissimilar ones.
 
     A pair is accepted as similar if its distance is at most a threshold. The ROC curve is scikit-learn's; the equal
     error rate lies where the line between two of its points crosses that of equal errors.
 
     Args:
-        distances: ``(P,)``; the nearer, the more similar. A distance of infinity or NaN is an error.
-        similar: ``(P,)`` bool, or 0 and 1.
+        distances: distances ``(P,)``, finite; a smaller distance means more similar.
+        similar: labels ``(P,)``, bool, or 0 and 1.
         threshold: distance up to which a pair is accepted, chosen on other pairs (:func:`best_threshold`); None to
             leave out what needs one.
 
