@@ -85,7 +85,7 @@ class CommandLine(LightningCLI):
         return dict.fromkeys(("fit", "validate", "test"), skipped)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse the given arguments, whatever the process was started with."""
+        """Parse the arguments of this call, whatever the process was started with."""
         self.config = parser.parse_args(args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

@@ -17,7 +17,7 @@ def report(run: str, test: str | None = None, output: str | None = None) -> None
 
     Args:
         run: the run's folder.
-        test: name of the folder with the test results, the newest if not given.
+        test: name of the folder with the test results, by default the newest.
         output: the file to write, by default report.html in the run's folder.
     """
     print(f"report: {write_report(run, test=test, output=output).resolve()}")

@@ -135,7 +135,7 @@ class ConvEncoder(ConfiguredModule):
             ``(N, E)``.
 
         Raises:
-            ValueError: if the images have another number of channels or, where it is given, another size.
+            ValueError: if the images have another number of channels, or another size than ``size`` names.
         """
         _check_images(images, self.channels, self.size)
         features = self.blocks(images.contiguous(memory_format=torch.channels_last))
@@ -145,7 +145,7 @@ class ConvEncoder(ConfiguredModule):
 
 
 class ClipEncoder(ConfiguredModule):
-    """Convolutional LSTM layers over the frames of a clip; the embedding is made of the last hidden state.
+    """Convolutional LSTM layers over the frames of a clip; the embedding is computed from the last hidden state.
 
     Frames are cut into patches of p x p pixels, which become channels. Of the last layer's hidden state after a
     clip's own last frame, the mean and the maximum over all positions enter one linear layer: where the thing is seen

@@ -13,7 +13,7 @@ def positive(name: str, value: int) -> int:
 
 
 def height_and_width(name: str, value: int | Sequence[int]) -> tuple[int, int]:
-    """Return (H, W) of a size given as one number for both or as a pair, or raise ``ValueError``."""
+    """Return (H, W) from one number for both or from a pair, or raise ``ValueError``."""
     if isinstance(value, Sequence):
         if len(value) != 2:
             raise ValueError(f"`{name}` must be one size or a pair (height, width), got {value!r}")

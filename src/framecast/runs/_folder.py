@@ -33,7 +33,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.config = self.path / _CONFIG
-        """The configuration that the run was made with."""
+        """The configuration of the run."""
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
         """The parent of the folders of both loggers, whose names are :attr:`csv` and :attr:`tensorboard`."""
@@ -69,7 +69,7 @@ class RunFolder:
         return self.path.exists() and any(self.path.iterdir())
 
     def checkpoint_path(self, name: Literal["best", "last"]) -> Path:
-        """Return where the best or the last checkpoint is kept."""
+        """Return the path of the best or the last checkpoint, whether it exists or not."""
         return self.checkpoints / f"{name}.ckpt"
 
     def checkpoint(self, name: Literal["best", "last"]) -> Path:

@@ -1,4 +1,4 @@
-"""What every task shares: the optimizer, the random numbers of each step, and what a checkpoint says of itself."""
+"""The base of all tasks: the optimizer, the random numbers of each step, the description in a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TrainingDivergedError(RuntimeError):
 
 
 def cosine_decay(progress: float) -> float:
-    """Share of the highest learning rate after this share of the training.
+    """Return the share of the highest learning rate after a share of the training.
 
     Example:
         >>> cosine_decay(0.0), round(cosine_decay(0.5), 6), cosine_decay(1.2)
@@ -34,7 +34,8 @@ def cosine_decay(progress: float) -> float:
 class Task(pl.LightningModule):
     """Base of the tasks.
 
-    A subclass computes the loss in :meth:`loss_of`, and adds validation and test steps.
+    A subclass has a :attr:`kind`, computes the loss in :meth:`loss_of`, adds validation and test steps, and puts together
+    the results of a test in :meth:`summarize`.
 
     Args:
         network: the network to train.
@@ -49,9 +50,9 @@ class Task(pl.LightningModule):
     """
 
     kind: str
-    """Name of the task in a checkpoint."""
+    """Name of the task in checkpoints and in ``metrics.json``; a row of :mod:`framecast.jobs` has the same."""
     monitor = ("val_loss", "min")
-    """What tells the best validation: name of a logged value, and whether the lowest or the highest is best."""
+    """Name of the logged value that selects the best checkpoint, and ``"min"`` or ``"max"``."""
 
     def __init__(
         self,
@@ -83,11 +84,11 @@ class Task(pl.LightningModule):
                     parameter.mul_(init_gain)
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss of a batch."""
+        """Return the loss of a batch."""
         raise NotImplementedError(f"{type(self).__name__} has no loss")
 
     def describe(self) -> dict[str, Any]:
-        """What is needed to rebuild this task without its configuration: plain numbers, strings and lists."""
+        """Return plain values from which this task can be rebuilt without its configuration."""
         return {
             "task": self.kind,
             "network": type(self.network).__name__,
@@ -118,7 +119,7 @@ class Task(pl.LightningModule):
         raise NotImplementedError(f"{type(self).__name__} has no results")
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The loss of a batch, logged, and refused if it is no number."""
+        """Return the loss of a batch and log it; refuse a loss that is NaN or infinite."""
         loss = self.loss_of(batch)
         if not torch.isfinite(loss):
             raise TrainingDivergedError(f"the loss became {loss.item()} at step {self.global_step}")
@@ -127,12 +128,12 @@ class Task(pl.LightningModule):
         return loss
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Let dropout and the like follow from (seed, epoch, step), so that a resumed run draws the same."""
+        """Seed dropout and the like by (seed, epoch, step), so that a resumed run draws the same numbers."""
         seed = getattr(getattr(self.trainer, "datamodule", None), "seed", 0)
         torch.manual_seed(hash((seed, self.current_epoch, batch_idx)) % 2**63)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Refuse gradients that are no numbers, before they reach the weights."""
+        """Refuse gradients that are NaN or infinite, before they reach the weights."""
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             return  # a gradient scaler expects infinities and skips their steps
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
@@ -140,7 +141,7 @@ class Task(pl.LightningModule):
             raise TrainingDivergedError(f"the gradient became NaN or infinite at step {self.global_step}")
 
     def configure_optimizers(self) -> Any:
-        """AdamW, with the chosen schedule."""
+        """Return AdamW, with the chosen schedule."""
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay
         )
@@ -151,7 +152,7 @@ class Task(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write what the checkpoint is, beside its weights."""
+        """Describe the task and its data in the checkpoint, beside the weights."""
         data = getattr(self.trainer, "datamodule", None)
         checkpoint["framecast"] = {
             **self.describe(),

@@ -1,4 +1,4 @@
-"""Callbacks of every training: checkpoints to resume from, and the speed."""
+"""Callbacks of every training: checkpoints, and the speed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class LastCheckpoint(pl.Callback):
         self._saved = self._step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from here."""
+        """Count steps from here."""
         self._saved = self._step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write if it is time and a step has just been made."""
+        """Write if it is time and the optimizer has just stepped."""
         stepped, self._step = trainer.global_step > self._step, trainer.global_step
         validates = (batch_idx + 1) % trainer.val_check_batch == 0 if trainer.val_check_batch else False
         if stepped and not validates and not trainer.is_last_batch and self._step - self._saved >= self.every_n_steps:
@@ -77,7 +77,7 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the best loss so far, wherever the run was then."""
+        """Take over the best value so far, even if the run's folder has moved."""
         best = str(self.best)
         scores = list(state_dict["best_k_models"].values())
         moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
@@ -98,22 +98,22 @@ def save_whole(trainer: pl.Trainer, path: Path) -> None:
 
 
 class _PerSecond(pl.Callback):
-    """Log how much training takes in a second."""
+    """Log how many things training takes in a second."""
 
     name: str
     often: int
-    """How much to count before the clock starts anew."""
+    """Count after which the clock starts anew."""
 
     def __init__(self) -> None:
         self._start: float | None = None
         self._count = 0
 
     def count(self, batch: dict[str, Tensor]) -> int:
-        """How much a batch holds."""
+        """Count the things in a batch."""
         raise NotImplementedError(f"{type(self).__name__} counts nothing")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock anew, without what validation took."""
+        """Start the clock anew, so that validation does not count."""
         self._start, self._count = None, 0
 
     def on_train_batch_end(
@@ -135,7 +135,7 @@ class FramesPerSecond(_PerSecond):
     name, often = "frames_per_second", 10_000
 
     def count(self, batch: dict[str, Tensor]) -> int:
-        """Frames of all sequences."""
+        """Count the frames of all sequences."""
         return sum(batch[name].shape[0] * batch[name].shape[1] for name in ("input", "target") if name in batch)
 
 
@@ -145,5 +145,5 @@ class ImagesPerSecond(_PerSecond):
     name, often = "images_per_second", 10_000
 
     def count(self, batch: dict[str, Tensor]) -> int:
-        """Images, or clips."""
+        """Count the images, or clips."""
         return sum(len(batch[name]) for name in ("image", "first", "second") if name in batch)

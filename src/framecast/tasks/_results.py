@@ -17,7 +17,7 @@ class Results:
 
     Args:
         task: kind of the task.
-        protocol: how the scores were made.
+        protocol: how the scores were computed.
         scores: the scores by name.
         words: scores and protocol for the screen.
         arrays: arrays for the report, if there are any.

@@ -30,7 +30,7 @@ def forecast_results(
 
     Args:
         task: kind of the task.
-        protocol: how the scores were made, as far as every task knows it.
+        protocol: the part of the protocol that all tasks have.
         scores: scores by forecast.
         sequences: number of sequences that were scored.
         examples: some inputs, targets and forecasts.

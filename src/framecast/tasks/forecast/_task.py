@@ -83,7 +83,7 @@ class Forecast(Task):
         return self.loss.to_prediction(self.network(frames, horizon))
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss of a batch, the mean over its valid pixels."""
+        """Return the loss of a batch, the mean over its valid pixels."""
         output = self.network(batch["input"], batch["target"].shape[1])
         return self.loss(output, batch["target"], batch.get("mask"))
 
@@ -132,7 +132,7 @@ class Forecast(Task):
         self._keep(shown, target if mask is None else target.where(mask, torch.nan), forecasts["model"])
 
     def results(self) -> dict[str, Any]:
-        """Scores by forecast, after testing."""
+        """Return the scores by forecast, after testing."""
         return {name: score.compute() for name, score in self.scores.items()}
 
     def summarize(self, protocol: Mapping[str, Any]) -> Results:

@@ -1,6 +1,6 @@
 """A set of images as their embeddings, gathered batch by batch.
 
-Shape letters: N batch, n images, m kept images, E embedding size, T frames, C channels, H height, W width.
+Shape letters: N batch, n images, m images with a thumbnail, E embedding size, T frames, C channels, H height, W width.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from .._evenly import evenly_spread
 
-_THUMBNAIL = 64  # longest side of a kept image in pixels
+_THUMBNAIL = 64  # longest side of a thumbnail in pixels
 
 
 class Embedded:
-    """Embeddings, classes and what else is known of a set of images; and thumbnails of some of them."""
+    """Embeddings, classes, groups and writers of a set of images, and thumbnails of some of them."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.kept: set[int] = set()
+        self.thumbnail_indices: set[int] = set()
         self._parts: dict[str, list[Tensor]] = {"embedding": [], "thumbnail": []}
 
     @property
@@ -39,26 +39,26 @@ class Embedded:
 
     @property
     def writers(self) -> Tensor | None:
-        """Who made each image ``(n,)``, if known."""
+        """The writer of each image ``(n,)``, if known."""
         return self._whole("writer") if "writer" in self._parts else None
 
     @property
     def thumbnails(self) -> Tensor:
-        """The kept images, uint8 ``(m, H, W)`` or ``(m, H, W, 3)``; of clips the middle frame."""
+        """The thumbnails, uint8 ``(m, H, W)`` or ``(m, H, W, 3)``; of clips the middle frame."""
         images = self._whole("thumbnail")
         return images[:, 0] if images.shape[1] == 1 else images.movedim(1, -1)
 
-    def keep(self, count: int, total: int) -> None:
-        """Keep thumbnails of so many of the images to come, evenly spread."""
-        self.kept = set(evenly_spread(count, total))
+    def keep_thumbnails(self, count: int, total: int) -> None:
+        """Keep thumbnails of ``count`` of the ``total`` images to come, evenly spread."""
+        self.thumbnail_indices = set(evenly_spread(count, total))
 
     def add(self, embeddings: Tensor, batch: dict[str, Tensor]) -> None:
-        """Add a batch: its embeddings ``(N, E)`` and what the batch says of its images."""
+        """Add a batch: its embeddings ``(N, E)``, and the classes, groups and writers of its images."""
         self._parts["embedding"].append(embeddings.detach().float().cpu())
         for name in ("label", "group", "writer"):
             if name in batch:
                 self._parts.setdefault(name, []).append(batch[name].cpu())
-        rows = [row for row in range(len(embeddings)) if self.count + row in self.kept]
+        rows = [row for row in range(len(embeddings)) if self.count + row in self.thumbnail_indices]
         if rows:
             lengths = batch["length"][rows] if "length" in batch else None
             self._parts["thumbnail"].append(_thumbnails(batch["image"][rows], lengths))
@@ -69,7 +69,7 @@ class Embedded:
 
 
 def _thumbnails(images: Tensor, lengths: Tensor | None) -> Tensor:
-    """Images ``(N, C, H, W)`` or clips ``(N, T, C, H, W)`` as uint8 ``(N, C, H, W)``, large ones made smaller."""
+    """Shrink images ``(N, C, H, W)``, or the middle frames of clips ``(N, T, C, H, W)``, to uint8 ``(N, C, H, W)``."""
     if images.dim() == 5:
         middle = images.shape[1] // 2 * torch.ones(len(images)) if lengths is None else lengths // 2
         images = images[torch.arange(len(images)), middle.long().cpu()]

@@ -1,4 +1,4 @@
-"""One-shot classification among classes that training never saw, and how the trials were made.
+"""One-shot classification among classes that training never saw, with a protocol of the trials.
 
 Shape letters: n images.
 """
@@ -39,10 +39,10 @@ def one_shot_scores(images: Embedded, unseen: Tensor, seed: int) -> tuple[dict[s
     drawn: list[str] = []
     for name, (groups, trials) in kinds.items():
         for ways in (ways for ways in _WAYS if ways <= _most_classes(labels, groups)):
-            found = one_shot_accuracy(embeddings, labels, groups, ways=ways, trials=trials, seed=seed, writers=writers)
-            scores[f"{ways}-way {name}"] = found.accuracy
-            of = "" if groups is None else f" ({found.groups} of {count})"
-            drawn.append(f"{ways}-way {name}{of}, {found.queries:,} queries")
+            score = one_shot_accuracy(embeddings, labels, groups, ways=ways, trials=trials, seed=seed, writers=writers)
+            scores[f"{ways}-way {name}"] = score.accuracy
+            of = "" if groups is None else f" ({score.groups} of {count})"
+            drawn.append(f"{ways}-way {name}{of}, {score.queries:,} queries")
     if not scores:
         return {}, f"none: it takes {min(_WAYS)} classes that training never saw, with two images of each"
     words = (
@@ -55,7 +55,7 @@ def one_shot_scores(images: Embedded, unseen: Tensor, seed: int) -> tuple[dict[s
 
 
 def _has_another(images: Embedded) -> Tensor:
-    """Which images ``(n,)`` have another one of their class, by another writer where writers are known."""
+    """Tell which images ``(n,)`` have another one of their class, by another writer where writers are known."""
     writers = torch.arange(images.count) if images.writers is None else images.writers
     pairs = torch.stack([images.labels, writers], 1).unique(dim=0)
     labels, counts = pairs[:, 0].unique(return_counts=True)
@@ -63,7 +63,7 @@ def _has_another(images: Embedded) -> Tensor:
 
 
 def _most_classes(labels: Tensor, groups: Tensor | None) -> int:
-    """Number of classes of the group that has the most."""
+    """Count the classes of the group that has the most."""
     if len(labels) == 0:
         return 0
     held = torch.zeros_like(labels) if groups is None else groups

@@ -18,8 +18,8 @@ def match_results(task: str, protocol: Mapping[str, Any], results: MatchResults,
 
     Args:
         task: kind of the task.
-        protocol: how the scores were made, as far as every task knows it.
-        results: the scores, how they came about, and arrays.
+        protocol: the part of the protocol that all tasks have.
+        results: the scores with their protocol, and arrays.
         classes: names of the classes.
     """
     protocol = {**protocol, **results.protocol}

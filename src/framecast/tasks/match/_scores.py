@@ -1,6 +1,6 @@
-"""Scores of matching, of embeddings alone.
+"""Scores of matching, computed from embeddings.
 
-Shape letters: n images, m kept images, P pairs, E embedding size.
+Shape letters: n images, m images with a thumbnail, P pairs, E embedding size.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PAIR_SEED = 0  # of pairs and trials, whatever the seed of the run: scores of ru
 
 @dataclass(frozen=True)
 class MatchResults:
-    """What a test of matching found."""
+    """Scores of a test of matching, with their protocol."""
 
     scores: dict[str, Any]
     """Shares from 0 to 1 by name; ``"one_shot"`` holds some by the kind of trial; None for what does not apply."""
     protocol: dict[str, Any]
-    """How the scores came about: numbers, and words for each score."""
+    """How the scores were computed: numbers, and words for each score."""
     arrays: dict[str, np.ndarray]
     """Embeddings, images and pairs for the report."""
 
@@ -84,7 +84,7 @@ def score(sets: dict[str, Embedded], trained: Tensor, *, pairs: int, neighbours:
 
 
 def distances(embeddings: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Euclidean distances ``(P,)`` of pairs of embeddings ``(n, E)``, given by their indices ``(P,)``."""
+    """Euclidean distances ``(P,)`` of pairs of embeddings ``(n, E)``, named by their indices ``(P,)``."""
     return torch.linalg.vector_norm(embeddings[first] - embeddings[second], dim=1)
 
 
@@ -101,15 +101,15 @@ def _neighbour_accuracy(test: Embedded, seen: Tensor, gallery: Embedded, k: int)
 def _arrays(
     test: Embedded, distance: Tensor, similar: Tensor, pairs: Tensor, threshold: float
 ) -> dict[str, np.ndarray]:
-    """What the report shows: the kept images, and the scored pairs as indices of these, -1 for others."""
-    kept = torch.tensor(sorted(index for index in test.kept if index < test.count), dtype=torch.long)
-    if not len(kept):
+    """Return images with a thumbnail, and the scored pairs as indices of these, -1 for images without one."""
+    indices = torch.tensor(sorted(i for i in test.thumbnail_indices if i < test.count), dtype=torch.long)
+    if not len(indices):
         return {}
     place = torch.full((test.count,), -1)
-    place[kept] = torch.arange(len(kept))
+    place[indices] = torch.arange(len(indices))
     arrays = {
-        "embeddings": test.embeddings[kept],
-        "labels": test.labels[kept],
+        "embeddings": test.embeddings[indices],
+        "labels": test.labels[indices],
         "images": test.thumbnails,
         "distances": distance,
         "similar": similar,

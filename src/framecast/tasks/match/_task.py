@@ -39,7 +39,7 @@ class Match(Task):
         network: the Siamese network.
         loss: a form of :func:`framecast.losses.contrastive_loss` (``"hadsell2006"``, ``"caffe_legacy"``,
             ``"squared_distance"``, ``"chopra2005"``), or ``"cosine"``, for which embeddings are scaled to length 1
-            wherever distances are taken.
+            wherever distances are computed.
         margin: the loss's margin; by default 1, and 0 for ``"cosine"``.
         reduction: ``"mean"``, ``"sum"`` or ``"mean_nonzero"`` over the pairs of a batch.
         miner: name of a miner of pytorch-metric-learning that chooses the pairs of a batch of images; None for all.
@@ -93,7 +93,7 @@ class Match(Task):
                 raise ValueError(f"`{name}` (={value}) must be at least {least}")
         self.loss_name = loss
         self.pair_loss, self.batch_loss = MATCH_LOSSES[loss](loss, margin, reduction, miner)
-        self.pairs, self.neighbours, self.kept = pairs, neighbours, examples
+        self.pairs, self.neighbours, self.example_count = pairs, neighbours, examples
         # In the weights' file, so that a run that resumes knows them before its next validation.
         self.threshold: Tensor
         self.brightness: Tensor
@@ -106,7 +106,7 @@ class Match(Task):
 
     @property
     def unit_length(self) -> bool:
-        """Whether embeddings are scaled to length 1 before distances are taken."""
+        """Whether embeddings are scaled to length 1 before distances are computed."""
         return self.loss_name == "cosine"
 
     def forward(self, images: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -115,7 +115,7 @@ class Match(Task):
         return F.normalize(embeddings) if self.unit_length else embeddings
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss of a batch of pairs, or of the pairs within a batch of images."""
+        """Return the loss of a batch of pairs, or of the pairs within a batch of images."""
         if "first" in batch:
             lengths = (batch["first_length"], batch["second_length"]) if "first_length" in batch else None
             first, second = self.network(batch["first"], batch["second"], lengths=lengths)
@@ -153,7 +153,7 @@ class Match(Task):
         return [*super().run_callbacks(run), EmbeddingEpochs(run), ImagesPerSecond()]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """See the base. The first batch says how bright the images are, which tells inverted ones later."""
+        """See the base. Keep the brightness of the first batch, by which inverted images are noticed later."""
         if self.brightness.isnan():
             self.brightness.copy_(batch["image" if "image" in batch else "first"].mean())
         return super().training_step(batch, batch_idx)
@@ -181,7 +181,7 @@ class Match(Task):
         """Begin new sets of embeddings."""
         self.tested = {name: Embedded() for name in ("test", "val", "gallery")}
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.tested["test"].keep(self.kept, len(data.test_set))
+        self.tested["test"].keep_thumbnails(self.example_count, len(data.test_set))
         self.trained = torch.tensor(data.train_images.labels).unique()
         self.classes = [str(name) for name in data.test_set.classes]
 
@@ -191,7 +191,7 @@ class Match(Task):
         self.tested[name].add(self(batch["image"], batch.get("length")), batch)
 
     def results(self) -> MatchResults:
-        """Scores, after testing."""
+        """Return the scores, after testing."""
         return score(self.tested, self.trained, pairs=self.pairs, neighbours=self.neighbours)
 
     def summarize(self, protocol: Mapping[str, Any]) -> Results:
@@ -199,7 +199,7 @@ class Match(Task):
         return match_results(self.kind, protocol, self.results(), self.classes)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See the base; adds what judges new images."""
+        """See the base; add the threshold and what else judges new images."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["framecast"] |= {
             "threshold": self.threshold.item(),
