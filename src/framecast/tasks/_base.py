@@ -34,8 +34,8 @@ def cosine_decay(progress: float) -> float:
 class Task(pl.LightningModule):
     """Base of the tasks.
 
-    A subclass has a :attr:`kind`, computes the loss in :meth:`loss_of`, adds validation and test steps, and puts together
-    the results of a test in :meth:`summarize`.
+    A subclass has a :attr:`kind`, computes the loss in :meth:`loss_of`, adds validation and test steps, and returns the
+    results of a test from :meth:`summarize`.
 
     Args:
         network: the network to train.
