@@ -12,40 +12,6 @@ def read_run(path, test=None):
     return read_forecast_run(RunFolder(path), test)
 
 
-def append_version(run, version, steps, loss):
-    path = run / "logs" / "csv" / f"version_{version}" / "metrics.csv"
-    path.parent.mkdir(parents=True)
-    lines = [f"0,{step},{loss},\r\n" for step in steps]
-    path.write_text("epoch,step,train_loss,val_loss\r\n" + "".join(lines), newline="")
-    return path
-
-
-def test_resumed_logs_override_from_their_first_step_on(make_run):
-    run = make_run()
-    append_version(run, 2, range(12, 15), 2.0)
-    append_version(run, 10, range(14, 17), 10.0)  # numbers count, not letters: 10 comes after 2
-    steps, losses = read_run(run).log["train_loss"]
-    assert steps == list(range(17))
-    assert losses[12:] == [2.0, 2.0, 10.0, 10.0, 10.0]
-    assert losses[11] == pytest.approx(1 / 12)
-    assert "val_loss" not in read_run(run).log  # logged at step 19, which the resumed run had not reached
-
-
-def test_a_line_cut_short_by_a_kill_is_left_out(make_run):
-    run = make_run()
-    path = append_version(run, 1, range(20, 23), 0.125)
-    path.write_bytes(path.read_bytes()[:-5])  # "0.125" becomes "0.1"
-    assert read_run(run).log["train_loss"][0][-1] == 21
-
-
-def test_empty_and_unreadable_log_values(make_run):
-    run = make_run()
-    path = append_version(run, 1, [20], "nan")
-    path.write_text(path.read_text() + "0,,5.0,\n0,x,5.0,\n0,21,,\n")
-    append_version(run, 2, [], 0.0)
-    assert read_run(run).log["train_loss"][0] == list(range(20))
-
-
 def test_squared_error_is_summed_over_pixels_and_averaged_over_frames_with_data():
     target = np.zeros((1, 3, 1, 2, 2), np.float32)
     forecast = np.full_like(target, 0.5)
