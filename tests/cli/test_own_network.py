@@ -1,7 +1,9 @@
 """A network of a user's own is trained, tested, resumed, used and reported by the same commands."""
 
 import json
+import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +17,18 @@ from framecast.models import EncoderForecaster
 from framecast.tasks import Forecast
 
 CONFIG = "tests/conf/own_network.yaml"
+MY_NETWORK = """
+from torch import nn
+
+
+class MyNetwork(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.layer = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, frames, horizon):
+        return self.layer(frames[:, -1])[:, None].repeat(1, horizon, 1, 1, 1)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +112,20 @@ def test_a_checkpoint_never_names_code_to_import(run, tmp_path):
         torch.save(checkpoint, folder / "checkpoints" / "other.ckpt")
         with pytest.raises(ValueError, match="names a LastFrames; pass `network=`"):
             framecast.load(folder / "checkpoints" / "other.ckpt")
+
+
+def test_a_class_in_the_working_directory(tmp_path, monkeypatch, pytestconfig):
+    """The README's network, in a file beside the user."""
+    readme = (pytestconfig.rootpath / "README.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    config = yaml.safe_load((pytestconfig.rootpath / CONFIG).read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config | yaml.safe_load(block)))
+    (tmp_path / "my_network.py").write_text(MY_NETWORK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", ".")])
+    assert main(["fit", "--config", "mine.yaml"]) == 0
+    assert main(["test", "--run", "runs/mine"]) == 0
+    assert type(framecast.load("runs/mine/checkpoints/best.ckpt").network).__name__ == "MyNetwork"
 
 
 def test_a_module_that_is_called_otherwise_is_refused():
