@@ -3,7 +3,7 @@ import pytest
 import torch
 from pytorch_metric_learning import distances, losses, reducers
 
-from framecast.losses import FORMS, ContrastiveLoss, contrastive_loss
+from framecast.losses import FORMS, ContrastiveLoss, contrastive_loss, cosine_contrastive_loss
 
 # Of torch's own forward mode.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -198,6 +198,64 @@ def test_derivatives_are_finite_at_and_near_distance_zero(form, dtype, distance)
         assert second[0].isfinite().all()
     if distance == 0:
         assert not gradients[0].any()
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("form", FORMS)
+def test_where_the_squared_distance_is_infinite(form, dtype, distance):
+    """Dissimilar pairs cost nothing there; similar ones, whose loss is beyond float32, have their derivatives still."""
+    a = torch.tensor([[0.6, -0.8]], dtype=dtype) * distance
+    b, u = torch.zeros_like(a), arrays(a.double())[0]
+    for y in (0.0, 1.0):
+        similar, labels = torch.tensor([y]), np.array([y])
+        value = contrastive_loss(a, b, similar, form=form)
+        with np.errstate(over="ignore"):
+            expected = value_equation(form, u, 0 * u, labels, 1.0).astype(np.float32)
+        np.testing.assert_allclose(*arrays(value[None]), expected, rtol=1e-2)
+        assert value.isinf() == bool(y and distance)
+
+        def loss(x, similar=similar):
+            return contrastive_loss(x, b, similar, form=form)
+
+        gradient, hessian = torch.func.grad(loss)(a), torch.autograd.functional.hessian(loss, a)[0, :, 0]
+        np.testing.assert_allclose(*arrays(gradient.float()), gradient_equation(form, u, 0 * u, labels, 1.0), rtol=1e-2)
+        np.testing.assert_allclose(
+            *arrays(hessian.float()), hessian_equation(form, u[0], y, 1.0), rtol=1e-2, atol=1e-19
+        )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_pair_far_apart_leaves_the_gradients_of_the_others(form):
+    a, b = (x.float().requires_grad_() for x in RANDOM)
+    y = torch.arange(len(a)) % 2
+    far, near = torch.full((1, 3), 1e20, requires_grad=True), torch.zeros(1, 3)
+    value = contrastive_loss(
+        torch.cat([a, far]), torch.cat([b, near]), torch.cat([y, y[:1]]), form=form, reduction="sum"
+    )
+    alone = contrastive_loss(a, b, y, form=form, reduction="sum")
+    torch.testing.assert_close(value, alone)
+    (expected,) = torch.autograd.grad(alone, a)
+    found, none = torch.autograd.grad(value, (a, far))
+    torch.testing.assert_close(found, expected)
+    assert not none.any()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_gradient_of_a_soft_label_at_its_ends(form):
+    a, b = RANDOM
+    ends = (torch.arange(len(a)) % 2).double().requires_grad_()
+    (found,) = torch.autograd.grad(contrastive_loss(a, b, ends, margin=MARGIN, form=form, reduction="sum"), ends)
+    one, zero = (value_equation(form, *arrays(a, b, torch.full_like(ends, y)), MARGIN) for y in (1.0, 0.0))
+    np.testing.assert_allclose(*arrays(found), one - zero, rtol=1e-12)
+
+
+def test_a_large_margin_costs_a_similar_pair_nothing():
+    a = torch.tensor([[3.0, 4.0]], requires_grad=True)
+    for form in ("hadsell2006", "squared_distance"):
+        value = contrastive_loss(a, torch.zeros(1, 2), torch.tensor([1]), margin=1e30, form=form)
+        assert value == 12.5
+        torch.testing.assert_close(torch.autograd.grad(value, a)[0], a.detach())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -413,6 +471,17 @@ def test_wrong_options(options, message):
         contrastive_loss(torch.zeros(4, 2), torch.ones(4, 2), torch.zeros(4), **options)
     with pytest.raises(ValueError, match=message):
         ContrastiveLoss(**options)
+
+
+@pytest.mark.parametrize("name", ["first", "second", "similar"])
+def test_lists_are_not_tensors(name):
+    tensors = {"first": torch.zeros(4, 2), "second": torch.zeros(4, 2), "similar": torch.zeros(4)}
+    for wrong in (tensors[name].tolist(), tensors[name].numpy()):
+        kind = type(wrong).__name__
+        with pytest.raises(ValueError, match=rf"`{name}` must be a tensor, got {kind}"):
+            contrastive_loss(**(tensors | {name: wrong}))
+        with pytest.raises(ValueError, match=rf"`{name}` must be a tensor, got {kind}"):
+            cosine_contrastive_loss(**(tensors | {name: wrong}))
 
 
 def test_embeddings_of_whole_numbers():

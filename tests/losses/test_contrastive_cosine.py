@@ -98,6 +98,21 @@ def test_the_length_does_not_matter(pairs, length):
     torch.testing.assert_close(cosine_contrastive_loss(length * first, second, similar, reduction="none"), expected)
 
 
+@pytest.mark.parametrize("length", [1e20, 1e38])
+def test_vectors_whose_squared_length_is_infinite(length):
+    a, b = torch.tensor([[0.6, -0.8]]) * length, torch.tensor([[1.0, 0.0]])
+    for y in (0, 1):
+
+        def loss(x, y=y):
+            return cosine_contrastive_loss(x, b, torch.tensor([y]))
+
+        torch.testing.assert_close(loss(a), torch.tensor(0.4 if y else 0.6))
+        gradient, hessian = torch.func.grad(loss)(a), torch.autograd.functional.hessian(loss, a)
+        at_one = torch.func.grad(loss)(a / length)
+        torch.testing.assert_close(gradient * length, at_one, rtol=1e-4, atol=1e-6)
+        assert hessian.isfinite().all()
+
+
 def test_nearly_equal_directions_keep_their_digits_in_float32():
     first, second = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1e-4]])
     assert cosine_contrastive_loss(first, second, torch.ones(1)).item() == pytest.approx(0.5e-8, rel=1e-5)

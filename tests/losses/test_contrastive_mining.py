@@ -162,6 +162,10 @@ def test_the_module_is_the_function(batch):
             r"must both have shape \(N,\), got \(3,\) and \(2,",
         ),
         (lambda: pairs_from_labels(torch.zeros(3, 1), torch.zeros(3, 1)), r"must both have shape \(N,\), got \(3, 1\)"),
+        (lambda: pairs_from_labels([3], torch.zeros(1)), r"`first_label` must be a tensor, got list"),
+        (lambda: all_pairs([5, 5, 8]), r"`labels` must be a tensor, got list"),
+        (lambda: contrastive_loss_of_batch([[0.0]], torch.zeros(1)), r"`embeddings` must be a tensor, got list"),
+        (lambda: contrastive_loss_of_batch(torch.zeros(2, 1), [0, 1]), r"`labels` must be a tensor, got list"),
         (lambda: all_pairs(torch.zeros(1)), r"`labels` must have shape \(B,\) with B at least 2, got \(1,\)"),
         (lambda: all_pairs(torch.zeros(3, 2)), r"`labels` must have shape \(B,\) with B at least 2, got \(3, 2\)"),
         (

@@ -117,6 +117,13 @@ def test_repr_names_the_reduction():
 def test_bad_arguments(frames, name):
     output, target, mask = frames
     loss = LOSSES[name]()
+    for key, wrong in (
+        ("output", [output.tolist(), target]),
+        ("target", [output, None]),
+        ("mask", [output, target, [1]]),
+    ):
+        with pytest.raises(ValueError, match=f"`{key}` must be a tensor, got (list|NoneType)"):
+            loss(*wrong)
     with pytest.raises(ValueError, match=r"`target` must have shape \(N, T, C, H, W\), got \(3, 2, 5, 7\)"):
         loss(output[0], target[0])
     with pytest.raises(ValueError, match=r"output and `target` must have one shape, got \(1, 3, 2, 5, 7\) and \(2, "):

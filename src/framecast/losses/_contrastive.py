@@ -37,7 +37,9 @@ def contrastive_loss(
     and ``chopra2005`` is from `Chopra, Hadsell and LeCun 2005 <https://doi.org/10.1109/CVPR.2005.202>`_.
 
     First and second derivatives are exact and finite. At :math:`d = 0` the derivatives of :math:`d` count as 0; at the
-    margin the derivative of the hinge is the right-hand one, 0.
+    margin the derivative of the hinge is the right-hand one, 0. A dissimilar pair costs nothing at any distance beyond
+    the margin, also where :math:`d^2` is beyond the largest number of its type (in float32 from 1.8e19 on); there a
+    similar pair costs infinity.
 
     Args:
         first: embeddings ``(N, E)`` of the first side.
@@ -53,8 +55,9 @@ def contrastive_loss(
         A scalar, or ``(N,)`` with ``"none"``; in float32 at least, also for embeddings of half precision.
 
     Raises:
-        ValueError: if the shapes differ or are not ``(N, E)`` and ``(N,)``, there is no pair, the embeddings are whole
-            numbers, a label is not from 0 to 1, the margin is not positive, or the form or reduction is unknown.
+        ValueError: if an argument is not a tensor, the shapes differ or are not ``(N, E)`` and ``(N,)``, there is no
+            pair, the embeddings are whole numbers, a label is not from 0 to 1, the margin is not positive, or the form
+            or reduction is unknown.
 
     Example:
         >>> import torch
@@ -107,23 +110,23 @@ class ContrastiveLoss(nn.Module):
 def _hadsell2006(difference: Tensor, similar: Tensor, margin: float) -> Tensor:
     # Not clamp, whose derivative at the bound is 1; that of relu is the right-hand 0.
     apart = F.relu(margin - norm(difference)).square()
-    return (similar * _squared(difference) + (1 - similar) * apart) / 2
+    return _either(similar, _squared(difference), apart) / 2
 
 
 def _caffe_legacy(difference: Tensor, similar: Tensor, margin: float) -> Tensor:
     squared = _squared(difference)
-    return (similar * squared + (1 - similar) * F.relu(margin - squared)) / 2
+    return _either(similar, squared, F.relu(margin - squared)) / 2
 
 
 def _squared_distance(difference: Tensor, similar: Tensor, margin: float) -> Tensor:
     squared = _squared(difference)
-    return (similar * squared + (1 - similar) * F.relu(margin - squared).square()) / 2
+    return _either(similar, squared, F.relu(margin - squared).square()) / 2
 
 
 def _chopra2005(difference: Tensor, similar: Tensor, margin: float) -> Tensor:
     energy = difference.abs().sum(-1)
     apart = 2 * margin * (-2.77 / margin * energy).exp()
-    return similar * 2 / margin * energy.square() + (1 - similar) * apart
+    return _either(similar, 2 / margin * energy.square(), apart)
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
@@ -133,6 +136,16 @@ FORMS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "chopra2005": _chopra2005,
 }
 """Losses by name: functions of differences ``(N, E)``, labels ``(N,)`` and the margin that return losses ``(N,)``."""
+
+
+def _either(similar: Tensor, together: Tensor, apart: Tensor) -> Tensor:
+    """Return the loss of a similar pair, that of a dissimilar one, or of both what a soft label asks for."""
+    return _share(similar, together) + _share(1 - similar, apart)
+
+
+def _share(label: Tensor, loss: Tensor) -> Tensor:
+    """Return ``label * loss``, and 0 for a label of 0 whose loss is infinite: the product would be NaN."""
+    return label * loss.where((label != 0) | (loss != math.inf), 0)
 
 
 def _squared(difference: Tensor) -> Tensor:

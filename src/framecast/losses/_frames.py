@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ._checks import check_tensors
+
 
 def frame_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor | None = None, reduction: str = "mean") -> Tensor:
     r"""Binary cross-entropy of every pixel, from logits.
@@ -164,7 +166,9 @@ def _masked_loss(
     reduction: str,
 ) -> Tensor:
     _check_reduction(reduction)
+    check_tensors(output=output, target=target)
     mask = torch.ones_like(target, dtype=torch.bool) if mask is None else mask
+    check_tensors(mask=mask)
     _check_frames(output, target, mask)
     output = output.to(torch.promote_types(output.dtype, target.dtype))
     # A mask on the result alone is not enough: in the backward pass the derivative of a NaN, times zero, is NaN.

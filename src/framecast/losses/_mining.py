@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from framecast._extras import require
 
+from ._checks import check_tensors
 from ._contrastive import FORMS, check_options
 from ._pairs import REDUCTIONS, check_embeddings, widen
 
@@ -37,6 +38,7 @@ def pairs_from_labels(first_label: Tensor, second_label: Tensor) -> Tensor:
         >>> pairs_from_labels(torch.tensor([3, 7]), torch.tensor([3, 1]))
         tensor([ True, False])
     """
+    check_tensors(first_label=first_label, second_label=second_label)
     if first_label.dim() != 1 or first_label.shape != second_label.shape:
         shapes = f"{tuple(first_label.shape)} and {tuple(second_label.shape)}"
         raise ValueError(f"`first_label` and `second_label` must both have shape (N,), got {shapes}")
@@ -61,6 +63,7 @@ def all_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         >>> all_pairs(torch.tensor([5, 5, 8]))
         (tensor([0, 0, 1]), tensor([1, 2, 2]), tensor([ True, False, False]))
     """
+    check_tensors(labels=labels)
     if labels.dim() != 1 or len(labels) < 2:
         raise ValueError(f"`labels` must have shape (B,) with B at least 2, got {tuple(labels.shape)}")
     i, j = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
@@ -107,6 +110,7 @@ def contrastive_loss_of_batch(
     """
     check_options(margin, form, reduction)
     check_embeddings("embeddings", embeddings)
+    check_tensors(labels=labels)
     if labels.shape != embeddings.shape[:1]:
         raise ValueError(f"`labels` must have shape ({len(embeddings)},), one per embedding, got {tuple(labels.shape)}")
     (embeddings,) = widen(embeddings)

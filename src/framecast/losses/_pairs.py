@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ._checks import check_tensors
+
 _HALF_TYPES = (torch.bfloat16, torch.float16)
 
 
@@ -75,6 +77,7 @@ def check_reduction(reduction: str) -> None:
 
 def check_pairs(first: Tensor, second: Tensor, similar: Tensor) -> None:
     """Raise ``ValueError`` unless they are N pairs of embeddings, N and E at least 1, with a label each."""
+    check_tensors(first=first, second=second, similar=similar)
     if first.shape != second.shape:
         raise ValueError(
             f"`first` and `second` must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}"
@@ -91,6 +94,7 @@ def check_pairs(first: Tensor, second: Tensor, similar: Tensor) -> None:
 
 def check_embeddings(name: str, embeddings: Tensor) -> None:
     """Raise ``ValueError`` unless they are floating-point vectors ``(N, E)`` with E at least 1."""
+    check_tensors(**{name: embeddings})
     if embeddings.dim() != 2 or embeddings.shape[1] == 0:
         raise ValueError(f"`{name}` must have shape (N, E) with E at least 1, got {tuple(embeddings.shape)}")
     if not embeddings.is_floating_point():
