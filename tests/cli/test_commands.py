@@ -161,7 +161,7 @@ def test_every_shipped_configuration_runs(config, tmp_path, monkeypatch):
             np.save(tmp_path / f"r{i}.npy", np.random.default_rng(i).random((24, 16, 16)))
         more += ["--data.folder", str(tmp_path), "--data.batch_size", "2"]
     if config == "siamese_omniglot":
-        more += ["--data.train_zip", drawings(tmp_path / "train", "Greek", 32), "--data.test_zip"]
+        more += ["--data.images.train_zip", drawings(tmp_path / "train", "Greek", 32), "--data.images.test_zip"]
         more += [drawings(tmp_path / "test", "Tagalog", 5), "--data.val_batch_size", "20"]
     if config == "siamese_images":
         images = tmp_path / "images"
@@ -169,7 +169,7 @@ def test_every_shipped_configuration_runs(config, tmp_path, monkeypatch):
             (images / name).mkdir(parents=True)
             for k, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (60, 20, 24, 3), dtype=np.uint8)):
                 Image.fromarray(pixels).save(images / name / f"{k}.png")
-        more += ["--data.folder", str(images)]
+        more += ["--data.images.folder", str(images)]
     run = tmp_path / "run"
     fit = ["fit", "--config", config, "--run", str(run), "--trainer.enable_progress_bar", "false"]
     assert main([*fit, "--trainer.accelerator", "cpu", *more]) == 0

@@ -282,7 +282,8 @@ def test_task_and_data_that_do_not_go_together(tmp_path, capsys):
     for name, config, part, wrong, expected in (
         ("match.yaml", FORECAST, "model", f"{{class_path: framecast.tasks.Match, init_args: {{network: {network}}}}}",
          "must be labelled images or clips for the task Match"),
-        ("forecast.yaml", FORECAST, "data", "{class_path: framecast.data.DigitPairsData}",
+        ("forecast.yaml", FORECAST, "data",
+         "{class_path: framecast.data.MatchData, init_args: {images: framecast.data.Digits}}",
          "must be sequences of frames for the task Forecast"),
     ):  # fmt: skip
         content = yaml.safe_load(Path(config).read_text()) | {part: yaml.safe_load(wrong)}

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from framecast.data import Affine, DigitPairsData, LabelledImages, MatchData
+from framecast.data import Affine, Digits, ImageParts, ImageSource, LabelledImages, MatchData
 from framecast.losses import contrastive_loss
 from framecast.models import ConvEncoder, LeNet, Siamese
 from framecast.runs import RunFolder
@@ -139,7 +139,11 @@ def test_wrong_options(options, message):
     ("encoder", "about", "message"),
     [
         (LeNet(), {"channels": 3, "frame_size": [28, 28]}, "have 3 channels, but the encoder takes 1: set .*grayscale"),
-        (LeNet(), {"channels": 1, "frame_size": [32, 32]}, "are 32x32, but the encoder takes 28x28: set --data.size"),
+        (
+            LeNet(),
+            {"channels": 1, "frame_size": [32, 32]},
+            "are 32x32, but the encoder takes 28x28: set --data.images.size",
+        ),
     ],
 )
 def test_data_that_do_not_fit_are_refused(encoder, about, message):
@@ -150,15 +154,15 @@ def test_data_that_do_not_fit_are_refused(encoder, about, message):
     Match(Siamese(encoder)).check_data({"classes": 10, "channels": 1, "frame_size": [28, 28]})
 
 
-class Alphabets(MatchData):
+class Alphabets(ImageSource):
     """Points near the corner of their class; half of the test's classes are in training, or none."""
 
-    def __init__(self, unseen=False, noise=0.2, batch_size=16):
-        super().__init__(batch_size=batch_size, seed=3)
+    def __init__(self, unseen=False, noise=0.2):
         self.unseen, self.noise = unseen, noise
 
-    def _parts(self):
-        return self._images(0, 6, 1), self._images(0, 6, 2), self._images(6 if self.unseen else 0, 12, 3)
+    def load(self, seed):
+        start = 6 if self.unseen else 0
+        return ImageParts(self._images(0, 6, 1), self._images(0, 6, 2), self._images(start, 12, 3))
 
     def _images(self, start, stop, seed):
         random = np.random.default_rng(seed)
@@ -172,8 +176,12 @@ class Alphabets(MatchData):
         names = [f"class {k}" for k in range(12)]
         return LabelledImages(pixels, labels, names, labels // 6, writers, group_names=["A", "B"])
 
-    def _data(self, split):
+    def describe(self, part):
         return "points"
+
+
+def alphabets(batch_size=16, **options):
+    return MatchData(Alphabets(**options), batch_size=batch_size, seed=3)
 
 
 def scored(data, **options):
@@ -184,7 +192,7 @@ def scored(data, **options):
 
 
 def test_scores_agree_with_scikit_learn_on_the_pairs_of_the_report():
-    found, data = scored(Alphabets(noise=0.5), neighbours=3)
+    found, data = scored(alphabets(noise=0.5), neighbours=3)
     arrays = found.arrays
     points = data.test_set.images.reshape(96, 8)[:, :3] / 255
     np.testing.assert_allclose(arrays["embeddings"], points, atol=1e-6)
@@ -214,17 +222,17 @@ def test_scores_agree_with_scikit_learn_on_the_pairs_of_the_report():
 
 
 def test_the_threshold_is_of_the_validation_images():
-    data = Alphabets(noise=0.5)
+    data = alphabets(noise=0.5)
     found, _ = scored(data)
     data.test_set = data.val_set
     assert scored(data)[0].scores["threshold"] == found.scores["threshold"]
     assert scored(data)[0].scores["accuracy"] != found.scores["accuracy"]
-    data.val_set = data._images(6, 12, 4)
+    data.val_set = data.images._images(6, 12, 4)
     assert scored(data)[0].scores["threshold"] != found.scores["threshold"]
 
 
 def test_one_shot_is_of_classes_that_training_never_saw():
-    one_shot = scored(Alphabets(unseen=True, noise=0.1))[0]
+    one_shot = scored(alphabets(unseen=True, noise=0.1))[0]
     assert set(one_shot.scores["one_shot"]) == {"5-way within alphabets", "5-way across all"}  # there are 6 classes
     assert one_shot.scores["one_shot"]["5-way across all"] > 0.9
     assert one_shot.scores["neighbour_accuracy"] is None
@@ -232,24 +240,24 @@ def test_one_shot_is_of_classes_that_training_never_saw():
     assert "by different writers" in one_shot.protocol["one_shot"]
     assert one_shot.protocol["one_shot"].startswith("6 classes that training never saw; 20 trials for each of 1 alpha")
     assert one_shot.protocol["one_shot"].endswith("alphabets (1 of 1), 100 queries; 5-way across all, 100 queries")
-    mixed = scored(Alphabets(noise=0.1))[0]
+    mixed = scored(alphabets(noise=0.1))[0]
     assert set(mixed.scores["one_shot"]) == {"5-way within alphabets", "5-way across all"}
-    random = scored(Alphabets(unseen=True, noise=100.0))[0]
+    random = scored(alphabets(unseen=True, noise=100.0))[0]
     assert random.scores["one_shot"]["5-way across all"] < 0.6
     json.dumps([one_shot.scores, one_shot.protocol])
 
 
 def test_kept_images_are_evenly_spread_and_their_pairs_among_them():
-    found, data = scored(Alphabets(), examples=7)
+    found, data = scored(alphabets(), examples=7)
     chosen = np.round(np.linspace(0, 95, 7)).astype(int)
     np.testing.assert_array_equal(found.arrays["images"], data.test_set.images[chosen, 0])
     np.testing.assert_array_equal(found.arrays["labels"], data.test_set.labels[chosen])
-    whole = scored(Alphabets())[0].arrays
+    whole = scored(alphabets())[0].arrays
     place = np.full(96, -1)
     place[chosen] = range(7)
     np.testing.assert_array_equal(found.arrays["pairs"], place[whole["pairs"]])
     np.testing.assert_array_equal(found.arrays["distances"], whole["distances"])
-    assert scored(Alphabets(), examples=0)[0].arrays == {}
+    assert scored(alphabets(), examples=0)[0].arrays == {}
 
 
 class Stop(pl.Callback):
@@ -267,9 +275,9 @@ def train(folder, *callbacks, resume=None, epochs=3, pairs=False, validate=1, wo
     pl.seed_everything(int(time.time() * 1000) % 1000, verbose=False)  # must not matter
     torch.manual_seed(3)
     task = Match(Siamese(ConvEncoder(1, 3, [4, 5])), learning_rate=0.02, pairs=300)
-    data = DigitPairsData(
-        size=12, batch="pairs" if pairs else "images", batch_size=10, val_batch_size=150, train_batches_per_epoch=7,
-        classes_per_batch=None if pairs else 5, augment=Affine(), seed=5, workers=workers,
+    data = MatchData(
+        Digits(size=12), batch="pairs" if pairs else "images", batch_size=10, val_batch_size=150,
+        train_batches_per_epoch=7, classes_per_batch=None if pairs else 5, augment=Affine(), seed=5, workers=workers,
     )  # fmt: skip
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -330,6 +338,6 @@ def test_an_epoch_that_is_validated_again_is_kept_once(tmp_path):
 class DigitLabels:
     @staticmethod
     def val():
-        data = DigitPairsData(size=12)
+        data = MatchData(Digits(size=12))
         data.setup()
         return data.val_set.labels

@@ -36,7 +36,7 @@ class Data(FramesDataModule):
     def __init__(self, workers=0, seed=5):
         super().__init__(batch_size=2, workers=workers, seed=seed, train_batches_per_epoch=7)
         self.augment = Augment(flip=True, seed=seed)
-        self.scale = Scale(0.0, 1.0)
+        self.value_scale = Scale(0.0, 1.0)
 
     def setup(self, stage=None):
         frames = torch.rand(10, 4, 1, 6, 6, generator=torch.Generator("cpu").manual_seed(1), device="cpu")

@@ -60,8 +60,8 @@ usage: framecast COMMAND [options]
 
 configurations by name: {configs}
 framecast COMMAND --help lists a command's options; those of the data and of the model:
-  framecast fit --data.help FrameData            (or MovingMNISTData;
-                                                  DigitPairsData, OmniglotData, ImageFolderData, ClipPairsData)
+  framecast fit --data.help FrameData            (or MovingMNISTData, MatchData)
+  framecast fit --data MatchData --data.images.help ImageFolder   (or Omniglot, Digits, MovingDigits)
   framecast fit --model.help {tasks}
   framecast fit --model.network.help EncoderForecaster
 """

@@ -221,7 +221,7 @@ class CommandLine(LightningCLI):
             **self.datamodule.describe("test"),
             "split": "test",
             **self._split_in_words(),
-            "scale": self.datamodule.scale.as_dict(),
+            "scale": self.datamodule.value_scale.as_dict(),
             "checkpoint": str(Path(self._get(self.config, "ckpt_path"))),
             "step": int(self.step),
             "seed": self.datamodule.seed,

@@ -2,13 +2,9 @@
 
 from framecast.runs import Scale as Scale
 
-from ._match_digits import ClipPairsData as ClipPairsData
-from ._match_digits import DigitPairsData as DigitPairsData
-from ._match_images import ImageFolderData as ImageFolderData
-from ._match_images import OmniglotData as OmniglotData
-from ._modules import FrameData as FrameData
-from ._modules import MovingMNISTData as MovingMNISTData
+from .digits import Digits as Digits
 from .digits import MovingDigitClips as MovingDigitClips
+from .digits import MovingDigits as MovingDigits
 from .digits import MovingMNIST as MovingMNIST
 from .digits import MovingMNISTTest as MovingMNISTTest
 from .digits import download_mnist as download_mnist
@@ -16,8 +12,11 @@ from .digits import load_digit_images as load_digit_images
 from .digits import load_digits as load_digits
 from .digits import read_idx as read_idx
 from .labelled import Affine as Affine
+from .labelled import ImageFolder as ImageFolder
+from .labelled import ImageParts as ImageParts
+from .labelled import ImageSource as ImageSource
 from .labelled import LabelledImages as LabelledImages
-from .labelled import MatchData as MatchData
+from .labelled import Omniglot as Omniglot
 from .labelled import PairList as PairList
 from .labelled import Pairs as Pairs
 from .labelled import images_to_pairs as images_to_pairs
@@ -30,10 +29,17 @@ from .labelled import read_pair_list as read_pair_list
 from .labelled import split_image_folder as split_image_folder
 from .labelled import with_rotations as with_rotations
 from .loading import EpochSampler as EpochSampler
-from .loading import FramesDataModule as FramesDataModule
+from .modules import ForecastData as ForecastData
+from .modules import FrameData as FrameData
+from .modules import FramesDataModule as FramesDataModule
+from .modules import MatchData as MatchData
+from .modules import MovingMNISTData as MovingMNISTData
+from .modules import RecordingData as RecordingData
 from .recordings import Augment as Augment
 from .recordings import FrameSequences as FrameSequences
+from .recordings import FrameSource as FrameSource
 from .recordings import Recording as Recording
+from .recordings import RecordingFolder as RecordingFolder
 from .recordings import block_mean as block_mean
 from .recordings import find_recordings as find_recordings
 from .recordings import fit_scale as fit_scale

@@ -12,6 +12,7 @@ from ._logs import read_logs as read_logs
 from ._results import ResultFolder as ResultFolder
 from ._results import read_json as read_json
 from ._scale import Scale as Scale
+from ._split import PARTS as PARTS
 from ._split import Split as Split
 from ._split import SplitItem as SplitItem
 from ._titles import FORECAST_SCORES as FORECAST_SCORES

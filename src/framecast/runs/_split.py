@@ -34,8 +34,9 @@ class SplitItem:
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> SplitItem:
-        """Record a file, or a folder of files, that is inside the folder of data."""
-        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        """Record a file, or a folder of files, that is inside the folder of data; hidden files do not count."""
+        inside = path.rglob("[!.]*") if path.is_dir() else [path]
+        files = [file for file in inside if file.is_file()]
         return cls(path.relative_to(folder).as_posix(), sum(file.stat().st_size for file in files))
 
 

@@ -156,6 +156,6 @@ class Task(pl.LightningModule):
         data = getattr(self.trainer, "datamodule", None)
         checkpoint["framecast"] = {
             **self.describe(),
-            "scale": data.scale.as_dict() if data is not None else None,
+            "scale": data.value_scale.as_dict() if data is not None else None,
             "data": data.describe("train") if data is not None else {},
         }

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from framecast.runs import PARTS
+
 from .._checks import check_positive, check_seed, height_and_width, list_index
-from .._splits import SPLITS
 from ._digits import load_digits
 from ._moving_mnist import overlay, speed_range, trajectories
 
@@ -72,7 +73,7 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
         self.speed = speed_range(speed)
         self.digits, labels = load_digits(source, split, digit_size)
         self.min_frames, self.max_frames = min_frames, max_frames
-        self.length, self.seed, self.split = length, seed, SPLITS.index(split)
+        self.length, self.seed, self.split = length, seed, PARTS.index(split)
         self._order = self._shuffled_passes()
         self.labels = labels[self._order]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from framecast.runs import PARTS
+
 from .._checks import check_positive
-from .._splits import SPLITS
 from ._idx import download_mnist, read_idx
 
 _BUILTIN_COUNTS = (1197, 300, 300)
@@ -42,8 +43,8 @@ def load_digits(
         >>> images.shape, labels.shape
         ((300, 28, 28), (300,))
     """
-    if split not in SPLITS:
-        raise ValueError(f"`split` (={split!r}) must be one of {', '.join(SPLITS)}")
+    if split not in PARTS:
+        raise ValueError(f"`split` (={split!r}) must be one of {', '.join(PARTS)}")
     check_positive("size", size)
     if download and source == "builtin":
         raise ValueError("`download` needs `source` to be the folder to download MNIST to, got 'builtin'")
@@ -71,7 +72,7 @@ def _builtin(split: str) -> tuple[np.ndarray, np.ndarray]:
 
     digits = load_sklearn_digits()
     order = np.random.default_rng(0).permutation(sum(_BUILTIN_COUNTS))
-    chosen = np.split(order, np.cumsum(_BUILTIN_COUNTS)[:-1])[SPLITS.index(split)]
+    chosen = np.split(order, np.cumsum(_BUILTIN_COUNTS)[:-1])[PARTS.index(split)]
     return np.round(digits.images[chosen] * (255 / 16)).astype(np.uint8), digits.target[chosen]
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from framecast.runs import PARTS
+
 from .._checks import check_positive, check_seed, height_and_width, list_index
-from .._splits import SPLITS
 from ._digits import load_digits
 
 _STEP = 0.1  # of the canvas, per frame
@@ -52,6 +53,8 @@ class MovingMNIST(Dataset[dict[str, Tensor]]):
         (torch.Size([10, 1, 64, 64]), torch.Size([10, 1, 64, 64]))
     """
 
+    channels = 1
+
     def __init__(
         self,
         source: str | Path = "builtin",
@@ -71,7 +74,7 @@ class MovingMNIST(Dataset[dict[str, Tensor]]):
         for name, value in (sizes | {"digit_size": digit_size}).items():
             check_positive(name, value)
         check_seed(seed)
-        self.size = height_and_width("size", size)
+        self.size = self.frame_size = height_and_width("size", size)
         if digit_size > min(self.size):
             raise ValueError(f"`digit_size` (={digit_size}) must not exceed the frame's `size` (={size})")
         self.speed = None if speed is None else speed_range(speed)
@@ -88,7 +91,7 @@ class MovingMNIST(Dataset[dict[str, Tensor]]):
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        entropy = (self.seed, SPLITS.index(self.split), list_index(index, self.length))
+        entropy = (self.seed, PARTS.index(self.split), list_index(index, self.length))
         random = np.random.default_rng(np.random.SeedSequence(entropy))
         digits = self.images[random.integers(len(self.images), size=self.digits)]
         length = self.input_frames + self.horizon
@@ -111,6 +114,8 @@ class MovingMNISTTest(Dataset[dict[str, Tensor]]):
         ValueError: If it is not an array of that shape and type, or is truncated, or too many frames are asked for.
         IndexError: For an index out of range.
     """
+
+    channels, frame_size = 1, (64, 64)
 
     def __init__(self, path: str | Path, *, input_frames: int = 10, horizon: int = 10) -> None:
         check_positive("input_frames", input_frames)
@@ -140,7 +145,7 @@ class MovingMNISTTest(Dataset[dict[str, Tensor]]):
             frames = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise ValueError(f"{self.path} is not a readable .npy file: {error}") from error
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[0] != 20 or frames.shape[2:] != (64, 64):
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[0] != 20 or frames.shape[2:] != self.frame_size:
             raise ValueError(f"{self.path} must be uint8 (20, n, 64, 64), got {frames.dtype} {frames.shape}")
         return frames
 

@@ -1,85 +1,90 @@
-"""The user's own images: a folder for each class.
+"""Folders of the user's own images: a folder for each class, split into training, validation and test."""
 
-Shape letters: n images, C channels, H height, W width.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from .._checks import check_seed, height_and_width
-from .._splits import SPLITS
-from ..recordings import IMAGE_ENDINGS, frame_count, image_frames, images, visible
+from framecast.runs import PARTS, Split
+
+from .._split import check_fractions, record_split, recorded_parts, split_at_random, split_subfolders
+from ..recordings import IMAGE_ENDINGS, images, natural_key, visible
+from ._image_reading import read_images
+from ._image_source import ImageParts, ImageSource
 from ._labelled_images import LabelledImages
-
-_ORIENTATION = 0x0112  # EXIF's tag
+from ._pair_dataset import Pairs
+from ._pair_file import read_pair_list
 
 Labelled = list[tuple[Path, int]]  # image files and their class labels
 
 
-def read_image(path: str | Path, size: int | tuple[int, int], grayscale: bool = False) -> np.ndarray:
-    """Read an image file, brought to a size.
+@dataclass
+class ImageFolder(ImageSource):
+    """The user's own images, a folder for each class. See :func:`split_image_folder` and :func:`read_image`.
 
-    The image is scaled until it covers the size, its sides in their proportion, and what juts out is cut off on both
-    sides alike. It is turned upright if it says which way up it is (EXIF); alpha is dropped; the 16 bits of a deep grey
-    image become 8.
-
-    Args:
-        path: A file of one image: PNG, JPEG, GIF, TIFF, BMP, PGM or PPM.
-        size: Height and width, one number for both or a pair.
-        grayscale: Turn colour into grey; otherwise grey images become RGB.
-
-    Returns:
-        uint8 `(C, H, W)`, 1 channel with `grayscale` and 3 without.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, holds several images or floating-point values, or the size is not positive.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp(), "grey.png")
-        >>> Image.fromarray(np.full((20, 30), 7, np.uint8)).save(path)
-        >>> read_image(path, (4, 5)).shape
-        (3, 4, 5)
-    """
-    path = Path(path)
-    height, width = height_and_width("size", size)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.suffix.lower() not in IMAGE_ENDINGS:
-        raise ValueError(f"{path} has an unknown ending, known are {', '.join(IMAGE_ENDINGS)}")
-    count = frame_count(path)
-    if count > 1:
-        raise ValueError(f"{path} holds {count} images, but each file must hold one")
-    (frame,) = image_frames(path)
-    values = _bytes(frame.values, path)
-    image = Image.fromarray(values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
-    image = _upright(image, path).convert("L" if grayscale else "RGB")
-    fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
-    return fitted[None] if grayscale else np.moveaxis(fitted, -1, 0)
-
-
-def read_images(paths: Sequence[str | Path], size: int | tuple[int, int], grayscale: bool = False) -> np.ndarray:
-    """Read image files into one array, see :func:`read_image`.
+    All images are held in memory as bytes.
 
     Args:
-        paths: The files, at least one.
-        size: Height and width, one number for both or a pair.
-        grayscale: Turn colour into grey; otherwise grey images become RGB.
-
-    Returns:
-        uint8 `(n, C, H, W)`.
+        folder: folder that holds a folder of images for each class, or subfolders train, val and test that do.
+        size: height and width that images are brought to, their middle if it is of another shape: one number or two.
+        grayscale: turn colour into one channel; otherwise grey images become RGB.
+        fractions: parts of each class's images for training, validation and test, unless subfolders say it.
+        pair_list: text file of lines ``A B similar``, images in the folder and 1 or 0: the pairs to train on. Those
+            with an image of validation or test are left out.
 
     Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If there are none, or one cannot be read.
+        ValueError: (when the images are loaded) if there are too few, or one cannot be read.
     """
-    if not paths:
-        raise ValueError("`paths` must name at least one image")
-    return np.stack([read_image(path, size, grayscale) for path in paths])
+
+    folder: str
+    size: int | tuple[int, int] = 64
+    grayscale: bool = False
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    pair_list: str | None = None
+
+    _record: Split | None = field(init=False, repr=False, default=None)
+    _paths: dict[str, list[Path]] = field(init=False, repr=False, default_factory=dict)
+
+    def load(self, seed: int) -> ImageParts:
+        """Split the folder and read its images."""
+        files, classes = split_image_folder(self.folder, self.fractions, seed, self._record)
+        self._paths = {part: [path for path, _ in files[part]] for part in PARTS}
+        self._record = record_split(self.folder, self._paths)
+        train, val, test = (
+            LabelledImages(
+                read_images(self._paths[part], self.size, self.grayscale), [label for _, label in files[part]], classes
+            )
+            for part in PARTS
+        )
+        return ImageParts(train, val, test, None if self.pair_list is None else self._pairs(train, self.pair_list))
+
+    def describe(self, part: str) -> str:
+        """Name the folder, and say what was done to its images."""
+        return f"{Path(self.folder).resolve().name}, images brought to one size{', grey' * self.grayscale}"
+
+    def split(self) -> Split | None:
+        """Return the image files of each part, as they were when they were read."""
+        return self._record
+
+    def use_split(self, split: Split) -> None:
+        """Take the image files of each part from a record, if it is of this folder."""
+        self._record = split
+
+    def _pairs(self, images: LabelledImages, pair_list: str) -> Pairs:
+        """Pair training images as the list says."""
+        listed = read_pair_list(pair_list, self.folder)
+        places = {path.resolve(): place for place, path in enumerate(self._paths["train"])}
+        numbers = [places.get(path.resolve()) for path in listed.paths]
+        rows = [
+            (numbers[first], numbers[second], similar)
+            for (first, second), similar in zip(listed.pairs, listed.similar, strict=True)
+            if numbers[first] is not None and numbers[second] is not None
+        ]
+        if not rows:
+            raise ValueError(f"{pair_list} has no pair of two images of the training part of {self.folder}")
+        pairs = np.array(rows)
+        return Pairs(images, pairs[:, :2], similar=pairs[:, 2])
 
 
 def image_classes(folder: str | Path) -> dict[str, list[Path]]:
@@ -129,76 +134,63 @@ def read_image_folder(folder: str | Path, size: int | tuple[int, int] = 64, gray
 
 
 def split_image_folder(
-    folder: str | Path, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+    folder: str | Path,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    record: Split | None = None,
 ) -> tuple[dict[str, Labelled], list[str]]:
     """Split a folder of images into training, validation and test: never one image in two of them.
 
-    Subfolders `train`, `val` and `test`, with a folder for each class in each, are taken as they are; classes may be in
-    some of them alone. Otherwise the images of each class are shuffled and split by the fractions, at least two of a
-    class for each part, as pairs need.
+    Subfolders ``train``, ``val`` and ``test``, with a folder for each class in each, are taken as they are; classes may
+    be in some of them alone. Otherwise the images of each class are shuffled and split by the fractions, at least two
+    of a class for each part, as pairs need.
 
     Args:
-        folder: The folder.
-        fractions: Parts for training, validation and test; positive, with a sum of 1.
-        seed: Another seed, another split.
+        folder: the folder.
+        fractions: parts for training, validation and test; positive, with a sum of 1.
+        seed: another seed, another split.
+        record: the split that a run recorded, to be taken instead if it is of this folder.
 
     Returns:
-        Files and labels by `"train"`, `"val"` and `"test"`, and the names of the classes by label.
+        Files and labels by ``"train"``, ``"val"`` and ``"test"``, and the names of the classes by label.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or only some of the three subfolders.
-        ValueError: If a class has too few images, or the fractions do not fit.
+        FileNotFoundError: if there is no such folder, or only some of the three subfolders.
+        ValueError: if a class has too few images, the fractions do not fit, or the folder differs from the record.
     """
     folder = Path(folder)
-    explicit = [split for split in SPLITS if (folder / split).is_dir()]
-    missing = ", ".join(f"{split}/" for split in SPLITS if split not in explicit)
-    if explicit and missing:
-        raise FileNotFoundError(f"{folder} holds {', '.join(explicit)} but not {missing}: all three are needed")
-    if explicit:
-        parts = {split: image_classes(folder / split) for split in SPLITS}
-        names = sorted({name for classes in parts.values() for name in classes})
-    else:
-        check_seed(seed)
-        if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-            raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
-        classes = image_classes(folder)
-        shares = {name: _shares(name, paths, fractions, seed) for name, paths in classes.items()}
-        parts = {split: {name: share[split] for name, share in shares.items()} for split in SPLITS}
-        names = list(classes)
-    labels = {name: label for label, name in enumerate(names)}
-    listed = {
-        split: [(path, labels[name]) for name, paths in classes.items() for path in paths]
-        for split, classes in parts.items()
-    }
-    return listed, names
+    subfolders = split_subfolders(folder)
+    listed = {part: image_classes(path) for part, path in subfolders.items()} or {"": image_classes(folder)}
+    files = [path for classes in listed.values() for paths in classes.values() for path in paths]
+    parts = None if record is None else recorded_parts(record, folder, files, "images")
+    if parts is None and subfolders:
+        parts = {part: [path for paths in classes.values() for path in paths] for part, classes in listed.items()}
+    elif parts is None:
+        check_fractions(fractions, seed)
+        shares = [_shares(name, paths, fractions, seed) for name, paths in listed[""].items()]
+        parts = {part: [path for share in shares for path in share[part]] for part in PARTS}
+    return _labelled(parts, sorted if subfolders else _naturally_sorted)
 
 
 def _shares(name: str, paths: list[Path], fractions: tuple[float, float, float], seed: int) -> dict[str, list[Path]]:
     """Split one class."""
-    least = 2 * len(SPLITS)
-    if len(paths) < least:
+    least = 2  # images of a class in each part
+    if len(paths) < least * len(PARTS):
         raise ValueError(
             f"class {name} has {len(paths)} image{'s' * (len(paths) > 1)}, but training, validation and test need two "
             "each: add images, or leave the class out"
         )
-    val, test = (max(2, round(fraction * len(paths))) for fraction in fractions[1:])
-    while val + test > len(paths) - 2:  # rounding may leave too little to train on
-        val, test = (val - 1, test) if val > test else (val, test - 1)
-    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
-    chosen = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
-    return {split: [paths[index] for index in sorted(indices)] for split, indices in chosen.items()}
+    return split_at_random(paths, fractions, seed, least)
 
 
-def _bytes(values: np.ndarray, path: Path) -> np.ndarray:
-    if values.dtype == np.uint16:
-        return np.round(values / 257).astype(np.uint8)
-    if values.dtype != np.uint8:
-        raise ValueError(f"{path} holds {values.dtype}, but an image must hold whole numbers of 8 or 16 bits")
-    return values
+def _labelled(
+    parts: Mapping[str, Sequence[Path]], order: Callable[[Iterable[str]], list[str]]
+) -> tuple[dict[str, Labelled], list[str]]:
+    """Number the classes, which are the names of the files' folders."""
+    names = order({path.parent.name for paths in parts.values() for path in paths})
+    labels = {name: label for label, name in enumerate(names)}
+    return {part: [(path, labels[path.parent.name]) for path in paths] for part, paths in parts.items()}, names
 
 
-def _upright(image: Image.Image, path: Path) -> Image.Image:
-    with Image.open(path) as original:
-        orientation = original.getexif().get(_ORIENTATION, 1)
-    image.getexif()[_ORIENTATION] = orientation
-    return ImageOps.exif_transpose(image)
+def _naturally_sorted(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: natural_key(Path(name)))

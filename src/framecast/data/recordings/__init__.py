@@ -5,6 +5,8 @@ from ._fit_scale import fit_scale as fit_scale
 from ._folder import find_recordings as find_recordings
 from ._folder import split_recordings as split_recordings
 from ._frame_sequences import FrameSequences as FrameSequences
+from ._frame_source import FrameSource as FrameSource
+from ._frame_source import RecordingFolder as RecordingFolder
 from ._image_files import IMAGE_ENDINGS as IMAGE_ENDINGS
 from ._image_files import frame_count as frame_count
 from ._image_files import image_frames as image_frames

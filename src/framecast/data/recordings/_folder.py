@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
+from framecast.runs import PARTS
 
-from .._checks import check_seed
-from .._splits import SPLITS
+from .._split import check_fractions, split_at_random, split_subfolders
 from ._image_files import IMAGE_ENDINGS, frame_count, images, visible
 from ._reading import READERS
 
@@ -31,15 +30,17 @@ def find_recordings(folder: str | Path) -> list[Path]:
         raise FileNotFoundError(f"{folder} is not a folder: give one that holds recordings")
     entries = visible(folder)
     stills = [path for path in entries if path.is_file() and _is_still(path)]
-    found = [path for path in entries if (images(path) if path.is_dir() else _is_readable(path) and path not in stills)]
-    if stills and found:
+    others = [
+        path for path in entries if (images(path) if path.is_dir() else _is_readable(path) and path not in stills)
+    ]
+    if stills and others:
         raise ValueError(
-            f"{folder} holds recordings ({found[0].name}) and loose images ({stills[0].name}): "
+            f"{folder} holds recordings ({others[0].name}) and loose images ({stills[0].name}): "
             "move the images of each recording into a folder of their own"
         )
-    if not stills and not found:
+    if not stills and not others:
         raise ValueError(f"{folder} holds no recordings: put folders of images there, or files {', '.join(READERS)}")
-    return [folder] if stills else found
+    return [folder] if stills else others
 
 
 def split_recordings(
@@ -62,28 +63,23 @@ def split_recordings(
         FileNotFoundError: If there is no such folder, or only some of the three subfolders.
         ValueError: If there are fewer than three recordings, or the fractions do not fit.
     """
-    folder = Path(folder)
-    explicit = [split for split in SPLITS if (folder / split).is_dir()]
-    if explicit:
-        missing = ", ".join(f"{split}/" for split in SPLITS if split not in explicit)
-        if missing:
-            raise FileNotFoundError(f"{folder} holds {', '.join(explicit)} but not {missing}: all three are needed")
-        return {split: find_recordings(folder / split) for split in SPLITS}
-    check_seed(seed)
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
+    subfolders = split_subfolders(Path(folder))
+    if subfolders:
+        return {part: find_recordings(path) for part, path in subfolders.items()}
+    check_fractions(fractions, seed)
     paths = find_recordings(folder)
-    if len(paths) < len(SPLITS):
+    if len(paths) < len(PARTS):
         raise ValueError(
             f"{folder} holds {len(paths)} recording{'s' * (len(paths) > 1)}, but training, validation and test need "
             "one each: add recordings, or cut a long one into several, in time order"
         )
-    val, test = (max(1, round(fraction * len(paths))) for fraction in fractions[1:])
-    while val + test >= len(paths):  # rounding may leave nothing to train on
-        val, test = (val - 1, test) if val > test else (val, test - 1)
-    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
-    parts = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
-    return {split: [paths[index] for index in sorted(parts[split])] for split in SPLITS}
+    return split_at_random(paths, fractions, seed, least=1)
+
+
+def all_recordings(folder: str | Path) -> list[Path]:
+    """List the recordings in a folder, or in its subfolders ``train``, ``val`` and ``test`` if it has them."""
+    subfolders = split_subfolders(Path(folder))
+    return [path for inside in subfolders.values() or [Path(folder)] for path in find_recordings(inside)]
 
 
 def _is_readable(path: Path) -> bool:

@@ -3,10 +3,11 @@
 Shape letters: T input frames, K horizon, C channels, H height, W width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,9 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
 
     Args:
         recordings: Paths for :func:`read_recording`.
-        input_frames: Number of frames given, T.
+        read: reads a recording from its path, whether to turn it grey, and the factor of block means; it must travel
+            to worker processes. Default: :func:`read_recording`.
+        input_frames: number of frames that the network sees, T.
         horizon: Number of frames to forecast, K.
         stride: Frames from one window's start to the next.
         scale: The scale, or how to fit one to these recordings: `"min-max"` or `"percentiles"`. An empty `dtype`
@@ -62,6 +65,7 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         self,
         recordings: Sequence[str | Path],
         *,
+        read: Callable[[Path, bool, int], Recording] | None = None,
         input_frames: int = 10,
         horizon: int = 10,
         stride: int = 1,
@@ -85,7 +89,7 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         self.stride = stride
         self.crop = None if crop is None else height_and_width("crop", crop)
         self.crop_later = crop_later
-        self._read = _Reader(grayscale, reduce, cache_bytes)
+        self._read = _Reader(read, grayscale, reduce, cache_bytes)
         first = self._read(self.recordings[0])
         self.channels = first.frames.shape[1]
         self.frame_size = self.crop or first.frames.shape[2:]
@@ -139,22 +143,24 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
 
 
 class _Reader:
-    """Reads recordings and keeps the latest ones."""
+    """Reads recordings and holds the latest ones."""
 
-    def __init__(self, grayscale: bool, reduce: int, cache_bytes: int) -> None:
-        self.grayscale, self.reduce, self.cache_bytes = grayscale, reduce, cache_bytes
-        self._kept: dict[Path, Recording] = {}  # the latest at the end
+    def __init__(
+        self, read: Callable[[Path, bool, int], Recording] | None, grayscale: bool, reduce: int, cache_bytes: int
+    ) -> None:
+        self.read, self.grayscale, self.reduce, self.cache_bytes = read, grayscale, reduce, cache_bytes
+        self._cache: dict[Path, Recording] = {}  # the latest at the end
 
     def __call__(self, path: Path) -> Recording:
-        recording = self._kept.pop(path, None) or read_recording(path, self.grayscale, self.reduce)
-        self._kept[path] = recording
-        while len(self._kept) > 1 and sum(kept.frames.nbytes for kept in self._kept.values()) > self.cache_bytes:
-            del self._kept[next(iter(self._kept))]
+        recording = self._cache.pop(path, None) or (self.read or read_recording)(path, self.grayscale, self.reduce)
+        self._cache[path] = recording
+        while len(self._cache) > 1 and sum(each.frames.nbytes for each in self._cache.values()) > self.cache_bytes:
+            del self._cache[next(iter(self._cache))]
         return recording
 
-    def __reduce__(self) -> tuple[type["_Reader"], tuple[bool, int, int]]:
+    def __getstate__(self) -> dict[str, Any]:
         """Travel to a worker process without the recordings."""
-        return _Reader, (self.grayscale, self.reduce, self.cache_bytes)
+        return self.__dict__ | {"_cache": {}}
 
 
 def _kind(recording: Recording) -> str:

@@ -129,23 +129,22 @@ class Match(Task):
     def check_data(self, about: dict[str, Any]) -> None:
         """See the base; an encoder of images may also take one size only."""
         if "classes" not in about:
-            raise ValueError(
-                "`data` must be labelled images or clips for the task Match: DigitPairsData, OmniglotData, "
-                "ImageFolderData or ClipPairsData"
-            )
+            raise ValueError("`data` must be labelled images or clips for the task Match: MatchData")
         encoder, channels = self.network.encoder, about["channels"]
         taken = getattr(encoder, "channels", channels)
         if channels != taken:
             raise ValueError(
                 f"the images have {channels} channel{'s' * (channels > 1)}, but the encoder takes {taken}: "
-                f"set --model.network.encoder.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
+                f"set --model.network.encoder.channels {channels}"
+                + ", or --data.images.grayscale true"
+                * (channels == 3)
             )
         size, fixed = list(about["frame_size"]), getattr(encoder, "size", None)
         if fixed is not None and list(fixed) != size:
             theirs, ours = ("x".join(map(str, values)) for values in (size, fixed))
             raise ValueError(
                 f"the images are {theirs}, but the encoder takes {ours}: "
-                "set --data.size or --model.network.encoder.size"
+                "set --data.images.size or --model.network.encoder.size"
             )
 
     def run_callbacks(self, run: RunFolder) -> list[pl.Callback]:

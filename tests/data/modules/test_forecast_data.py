@@ -4,7 +4,8 @@ import torch
 from jsonargparse import ArgumentParser
 from PIL import Image
 
-from framecast.data import FrameData, MovingMNIST, MovingMNISTData, MovingMNISTTest, Scale, _modules
+from framecast.data import FrameData, MovingMNIST, MovingMNISTData, MovingMNISTTest, Scale
+from framecast.data.digits import _digit_source
 
 rng = np.random.default_rng(0)
 
@@ -31,7 +32,7 @@ def test_moving_mnist():
     )
     assert torch.equal(data.val_set[4]["target"], expected[4]["target"])
     assert data.augment is None
-    assert data.scale == Scale(0.0, 255.0, "grey level", "uint8")
+    assert data.value_scale == Scale(0.0, 255.0, "grey level", "uint8")
 
 
 def test_only_training_follows_the_seed():
@@ -67,7 +68,7 @@ def test_published_test_file(tmp_path):
 
 def test_mnist_is_fetched_on_request_alone(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(_modules, "download_mnist", asked.append)
+    monkeypatch.setattr(_digit_source, "download_mnist", asked.append)
     MovingMNISTData(str(tmp_path), download=True).prepare_data()
     MovingMNISTData(str(tmp_path)).prepare_data()
     assert asked == [str(tmp_path)]
@@ -105,8 +106,8 @@ def test_frame_data(folder):
         "input_mask": (2, 3, 3, 10, 12),
     }
     values = np.stack([Image.open(image) for path in data.train_set.recordings for image in path.iterdir()])
-    assert data.scale == Scale(float(values.min()), float(values.max()), "K", "uint8")
-    assert all(part.scale == data.scale for part in parts)
+    assert data.value_scale == Scale(float(values.min()), float(values.max()), "K", "uint8")
+    assert all(part.scale == data.value_scale for part in parts)
     train_set = data.train_set
     data.setup("test")
     assert data.train_set is train_set
@@ -122,10 +123,10 @@ def test_frame_data(folder):
 
 
 def test_frame_data_options(folder):
-    assert framed(folder, scale=(-10, 300)).scale == Scale(-10.0, 300.0, "", "uint8")
+    assert framed(folder, scale=(-10, 300)).value_scale == Scale(-10.0, 300.0, "", "uint8")
     reduced = framed(folder, reduce=2, grayscale=True, scale="percentiles", percentiles=(10, 80))
     plain = framed(folder, scale="percentiles", percentiles=(10, 80))
-    assert reduced.scale != plain.scale != framed(folder).scale
+    assert reduced.value_scale != plain.value_scale != framed(folder).value_scale
     assert reduced.describe("val")["frame_size"] == [5, 6]
     assert reduced.describe("val")["channels"] == 1
     assert "block means of 2x2 pixels" in reduced.describe("val")["data"]

@@ -12,15 +12,16 @@ from torch import nn
 
 from framecast.data import (
     Affine,
-    ClipPairsData,
-    DigitPairsData,
-    ImageFolderData,
+    Digits,
+    FramesDataModule,
+    ImageFolder,
     MatchData,
-    OmniglotData,
+    MovingDigits,
+    Omniglot,
     Scale,
-    _match_digits,
     load_digit_images,
 )
+from framecast.data.digits import _digit_source
 from framecast.tasks import LastCheckpoint
 
 rng = np.random.default_rng(0)
@@ -34,7 +35,7 @@ def ready(data):
 
 
 def digits(**options):
-    return ready(DigitPairsData(**({"size": 8, "batch_size": 60} | options)))
+    return ready(MatchData(Digits(size=8), **({"batch_size": 60} | options)))
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def folder(tmp_path):
 
 
 def clips(**options):
-    small = {"size": 12, "digit_size": 8, "batch_size": 10, "train_length": 50, "val_length": 40, "test_length": 30}
-    return ready(ClipPairsData(**(small | {"gallery": 7} | options)))
+    source = MovingDigits(size=12, digit_size=8, train_length=50, val_length=40, test_length=30)
+    return ready(MatchData(source, **({"batch_size": 10, "gallery": 7} | options)))
 
 
 def test_batches_of_images():
@@ -84,7 +85,7 @@ def test_batches_of_images():
     assert len(seen) == 1100
     assert set(seen) <= known
     assert len(set(seen)) > 1080  # a pass shows every image once; a few look alike
-    assert data.scale == Scale(0.0, 255.0, "grey level", "uint8")
+    assert data.value_scale == Scale(0.0, 255.0, "grey level", "uint8")
 
 
 def test_batches_with_equally_many_of_each_class():
@@ -276,7 +277,7 @@ def test_a_trainer_reads_them_and_resumes(tmp_path):
         )
 
     def data():
-        return DigitPairsData(size=8, batch_size=60, augment=SMALL, train_batches_per_epoch=5)
+        return MatchData(Digits(size=8), batch_size=60, augment=SMALL, train_batches_per_epoch=5)
 
     whole, broken, resumed = Task(), Task(stop=7), Task()
     trainer().fit(whole, data())
@@ -306,15 +307,15 @@ def test_digits_are_described():
 
 def test_mnist_is_fetched_on_request_alone(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(_match_digits, "download_mnist", asked.append)
-    for kind in (DigitPairsData, ClipPairsData):
-        kind(str(tmp_path), download=True).prepare_data()
-        kind(str(tmp_path)).prepare_data()
+    monkeypatch.setattr(_digit_source, "download_mnist", asked.append)
+    for kind in (Digits, MovingDigits):
+        MatchData(kind(str(tmp_path), download=True)).prepare_data()
+        MatchData(kind(str(tmp_path))).prepare_data()
     assert asked == [str(tmp_path)] * 2
 
 
 def test_omniglot(zips):
-    data = ready(OmniglotData(*zips, size=10, val_fraction=0.25, batch_size=10))
+    data = ready(MatchData(Omniglot(*zips, size=10, val_fraction=0.25), batch_size=10))
     parts = (data.train_images, data.val_set, data.test_set)
     named = [{part.classes[label] for label in part.labels} for part in parts]
     assert [len(names) for names in named] == [9, 3, 3]
@@ -340,12 +341,12 @@ def test_omniglot(zips):
     }
     assert data.describe("val")["seen_classes"] == 0
     assert data.describe("train")["data"] == "Omniglot's one.zip (Greek, Korean): 45 of 9 classes"
-    same = ready(OmniglotData(*zips, size=10, val_fraction=0.25, seed=1))
+    same = ready(MatchData(Omniglot(*zips, size=10, val_fraction=0.25), seed=1))
     assert np.array_equal(same.val_set.labels, data.val_set.labels)
 
 
 def test_omniglot_with_rotations(zips):
-    data = ready(OmniglotData(*zips, rotations=True, batch_size=16, classes_per_batch=8))
+    data = ready(MatchData(Omniglot(*zips, rotations=True), batch_size=16, classes_per_batch=8))
     assert data.describe("train")["classes"] == 4 * (12 - 2)
     assert data.describe("val")["classes"] == 2
     assert "turned to four sides" in data.describe("train")["data"]
@@ -356,12 +357,12 @@ def test_omniglot_with_rotations(zips):
 
 def test_omniglot_with_nothing_left_to_test(zips):
     with pytest.raises(ValueError, match=r"all alphabets of .*one\.zip \(Greek, Korean\) are in .*one\.zip too"):
-        ready(OmniglotData(zips[0], zips[0]))
+        ready(MatchData(Omniglot(zips[0], zips[0])))
 
 
 def test_real_omniglot(shared_data):
     paths = [shared_data / "omniglot" / "python" / f"images_background_small{number}.zip" for number in (1, 2)]
-    data = ready(OmniglotData(*map(str, paths)))
+    data = ready(MatchData(Omniglot(*map(str, paths))))
     described = data.describe("test")
     assert described["data"].startswith("Omniglot's images_background_small2.zip without Greek, Latin, which training")
     assert (described["classes"], described["seen_classes"]) == (106, 0)
@@ -370,7 +371,7 @@ def test_real_omniglot(shared_data):
 
 
 def test_image_folder(folder):
-    data = ready(ImageFolderData(str(folder), size=(4, 5), grayscale=True, batch_size=4))
+    data = ready(MatchData(ImageFolder(str(folder), size=(4, 5), grayscale=True), batch_size=4))
     parts = (data.train_images, data.val_set, data.test_set)
     assert [len(part) for part in parts] == [12, 4, 4]
     values = [set(part.images[:, 0, 0, 0].tolist()) for part in parts]
@@ -385,21 +386,23 @@ def test_image_folder(folder):
         "frame_size": [4, 5],
         "channels": 1,
     }
-    assert ready(ImageFolderData(str(folder))).describe("train")["channels"] == 3
-    assert len(ready(ImageFolderData(str(folder), fractions=(0.5, 0.3, 0.2))).val_set) == 6
-    assert not np.array_equal(ready(ImageFolderData(str(folder), seed=1)).val_set.images, data.val_set.images)
+    assert ready(MatchData(ImageFolder(str(folder)))).describe("train")["channels"] == 3
+    assert len(ready(MatchData(ImageFolder(str(folder), fractions=(0.5, 0.3, 0.2)))).val_set) == 6
+    assert not np.array_equal(ready(MatchData(ImageFolder(str(folder)), seed=1)).val_set.images, data.val_set.images)
 
 
 def test_image_folder_with_a_pair_list(folder):
-    train = ready(ImageFolderData(str(folder), size=2, grayscale=True)).train_images.images[:, 0, 0, 0] // 10
+    train = ready(MatchData(ImageFolder(str(folder), size=2, grayscale=True))).train_images.images[:, 0, 0, 0] // 10
     inside = {int(number) for number in train}
     listed = [(0, 1, 1), (0, 12, 0), *((i, i + 1, i % 2) for i in range(19))]
     lines = [f"{'ab'[i // 10]}/{i}.png {'ab'[j // 10]}/{j}.png {same}" for i, j, same in listed]
     (folder / "pairs.txt").write_text("\n".join(lines))
     expected = [(i, j, same) for i, j, same in listed if {i, j} <= inside]
     data = ready(
-        ImageFolderData(
-            str(folder), size=2, grayscale=True, batch="pairs", batch_size=1, pair_list=str(folder / "pairs.txt")
+        MatchData(
+            ImageFolder(str(folder), size=2, grayscale=True, pair_list=str(folder / "pairs.txt")),
+            batch="pairs",
+            batch_size=1,
         )
     )
     scales = {"first": 25.5, "second": 25.5, "similar": 1.0}
@@ -412,10 +415,10 @@ def test_image_folder_with_a_pair_list(folder):
     name = f"{'ab'[held // 10]}/{held}.png"
     (folder / "pairs.txt").write_text(f"{name} {name} 1")
     with pytest.raises(ValueError, match=r"pairs\.txt has no pair of two images of the training part"):
-        ready(ImageFolderData(str(folder), batch="pairs", pair_list=str(folder / "pairs.txt")))
+        ready(MatchData(ImageFolder(str(folder), pair_list=str(folder / "pairs.txt")), batch="pairs"))
     (folder / "pairs.txt").write_text("a/0.png a/absent.png 1")
     with pytest.raises(FileNotFoundError, match=r"pairs\.txt line 1: .*absent\.png does not exist"):
-        ready(ImageFolderData(str(folder), batch="pairs", pair_list=str(folder / "pairs.txt")))
+        ready(MatchData(ImageFolder(str(folder), pair_list=str(folder / "pairs.txt")), batch="pairs"))
 
 
 def test_parts_of_an_image_folder_that_do_not_suffice(tmp_path):
@@ -424,10 +427,10 @@ def test_parts_of_an_image_folder_that_do_not_suffice(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(path)
     with pytest.raises(ValueError, match="class b has 1 image, but training pairs need at least 2 of each"):
-        ready(ImageFolderData(str(tmp_path)))
+        ready(MatchData(ImageFolder(str(tmp_path))))
     (tmp_path / "val/b/1.png").rename(tmp_path / "train/b/2.png")
     with pytest.raises(ValueError, match="the validation part has 1 images of 1 classes"):
-        ready(ImageFolderData(str(tmp_path)))
+        ready(MatchData(ImageFolder(str(tmp_path))))
 
 
 def test_clips():
@@ -459,21 +462,24 @@ def test_only_training_clips_follow_the_seed():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DigitPairsData(batch="both"), r"`batch` \(='both'\) must be images or pairs"),
-        (lambda: DigitPairsData(batch_size=0), r"`batch_size` \(=0\) must be at least 1"),
-        (lambda: DigitPairsData(gallery=0), r"`gallery` \(=0\) must be at least 1"),
-        (lambda: DigitPairsData(size=0), r"`size` \(=0\) must be positive"),
-        (lambda: DigitPairsData(pairing="neighbours"), r"`pairing` \(='neighbours'\) needs `batch` to be pairs"),
-        (lambda: DigitPairsData(batch="pairs", classes_per_batch=2), r"`classes_per_batch` \(=2\) needs `batch`"),
-        (lambda: DigitPairsData(download=True), "`download` needs `source`"),
-        (lambda: ClipPairsData(download=True), "`download` needs `source`"),
-        (lambda: ClipPairsData(train_length=63), r"`train_length` \(=63\) must be at least `batch_size` \(=64\)"),
-        (lambda: OmniglotData("a", "b", val_fraction=1.0), r"`val_fraction` \(=1\.0\) must be between 0 and 1"),
-        (lambda: ImageFolderData("a", pair_list="b"), r"`pair_list` \(='b'\) needs `batch` to be pairs"),
+        (lambda: MatchData(Digits(), batch="both"), r"`batch` \(='both'\) must be images or pairs"),
+        (lambda: MatchData(Digits(), batch_size=0), r"`batch_size` \(=0\) must be at least 1"),
+        (lambda: MatchData(Digits(), gallery=0), r"`gallery` \(=0\) must be at least 1"),
+        (lambda: Digits(size=0), r"`size` \(=0\) must be positive"),
+        (lambda: MatchData(Digits(), pairing="neighbours"), r"`pairing` \(='neighbours'\) needs `batch` to be pairs"),
+        (lambda: MatchData(Digits(), batch="pairs", classes_per_batch=2), r"`classes_per_batch` \(=2\) needs `batch`"),
+        (lambda: Digits(download=True), "`download` needs `source`"),
+        (lambda: MovingDigits(download=True), "`download` needs `source`"),
+        (
+            lambda: MatchData(MovingDigits(train_length=63), batch_size=64),
+            r"`train_length` \(=63\) must be at least `batch_size` \(=64\)",
+        ),
+        (lambda: Omniglot("a", "b", val_fraction=1.0), r"`val_fraction` \(=1\.0\) must be between 0 and 1"),
+        (lambda: MatchData(ImageFolder("a", pair_list="b")), r"`pair_list` \(='b'\) needs `batch` to be pairs"),
         (lambda: digits(batch="pairs", pairing="nearest"), r"`pairing` \(='nearest'\) must be random, neighbours"),
         (lambda: digits(batch_size=2000).train_dataloader(), r"has 1197 images, fewer than `batch_size` \(=2000\)"),
         (lambda: digits(classes_per_batch=7).train_dataloader(), r"must be a multiple of `classes_per_batch` \(=7\)"),
-        (lambda: clips(val_length=1), "the validation part has 1 images of 1 classes"),
+        (lambda: ready(MatchData(MovingDigits(val_length=1))), "the validation part has 1 images of 1 classes"),
     ],
 )
 def test_bad_arguments(make, message):
@@ -483,18 +489,21 @@ def test_bad_arguments(make, message):
 
 def test_command_line_arguments(tmp_path):
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(MatchData, "data")
+    parser.add_subclass_arguments(FramesDataModule, "data")
     line = (
-        "--data=framecast.data.DigitPairsData --data.batch=pairs --data.augment.rotation=7 --data.augment.scale=0.2 "
-        "--data.size=16"
+        "--data=framecast.data.MatchData --data.images=Digits --data.batch=pairs --data.augment.rotation=7 "
+        "--data.augment.scale=0.2 --data.images.size=16"
     )
     data = parser.instantiate_classes(parser.parse_args(line.split())).data
-    assert isinstance(data, DigitPairsData)
-    assert (data.size, data.in_pairs) == (16, True)
+    assert isinstance(data, MatchData)
+    assert isinstance(data.images, Digits)
+    assert (data.images.size, data.in_pairs) == (16, True)
     assert (data.affine.rotation, data.affine.scale, data.affine.shift) == (7.0, 0.2, 2.0)
     (tmp_path / "run.yaml").write_text(
-        "data:\n  class_path: framecast.data.ClipPairsData\n  init_args:\n    size: [32, 48]\n    speed: [1.0, 2.5]\n"
+        "data:\n  class_path: framecast.data.MatchData\n  init_args:\n    images:\n"
+        "      class_path: framecast.data.MovingDigits\n      init_args:\n        size: [32, 48]\n"
+        "        speed: [1.0, 2.5]\n"
     )
     parser.add_argument("--config", action="config")
     data = parser.instantiate_classes(parser.parse_args([f"--config={tmp_path / 'run.yaml'}"])).data
-    assert (data.size, data.speed, data.affine) == ((32, 48), (1.0, 2.5), None)
+    assert (data.images.size, data.images.speed, data.affine) == ((32, 48), (1.0, 2.5), None)

@@ -1,0 +1,113 @@
+"""The split of a folder's files into three parts: by subfolders, by shares, or as a run recorded it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from framecast.runs import PARTS, Split, SplitItem
+
+from ._checks import check_seed
+
+
+def split_subfolders(folder: Path) -> dict[str, Path]:
+    """Return the subfolders ``train``, ``val`` and ``test``, or an empty dict if there is none of them.
+
+    Raises:
+        FileNotFoundError: if there are only some of the three.
+    """
+    subfolders = {part: folder / part for part in PARTS if (folder / part).is_dir()}
+    missing = ", ".join(f"{part}/" for part in PARTS if part not in subfolders)
+    if subfolders and missing:
+        raise FileNotFoundError(f"{folder} holds {', '.join(subfolders)} but not {missing}: all three are needed")
+    return subfolders
+
+
+def check_fractions(fractions: tuple[float, float, float], seed: int) -> None:
+    """Raise ``ValueError`` unless fractions are positive with a sum of 1, and the seed is in its range."""
+    check_seed(seed)
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
+
+
+def split_at_random(
+    paths: Sequence[Path], fractions: tuple[float, float, float], seed: int, least: int
+) -> dict[str, list[Path]]:
+    """Shuffle paths by a seed and share them out, at least ``least`` to each part.
+
+    Args:
+        paths: the paths, at least three times ``least``.
+        fractions: parts for training, validation and test.
+        seed: another seed, another split.
+        least: fewest paths of a part.
+
+    Returns:
+        The paths by part, each part in the order of ``paths``.
+    """
+    val, test = (max(least, round(fraction * len(paths))) for fraction in fractions[1:])
+    while val + test > len(paths) - least:  # rounding may leave too little to train on
+        val, test = (val - 1, test) if val > test else (val, test - 1)
+    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
+    indices = {"train": order[val + test :], "val": order[:val], "test": order[val : val + test]}
+    return {part: [paths[index] for index in sorted(indices[part])] for part in PARTS}
+
+
+def record_split(folder: str | Path, parts: Mapping[str, Sequence[Path]]) -> Split:
+    """Record the paths of each part, relative to the folder, and their sizes.
+
+    Args:
+        folder: the folder of data.
+        parts: paths inside it, by part.
+    """
+    return Split(str(folder), *(tuple(SplitItem.of(path, Path(folder)) for path in parts[part]) for part in PARTS))
+
+
+def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun: str) -> dict[str, list[Path]] | None:
+    """Return the paths of each part as a run recorded them.
+
+    Paths that the run did not record are passed over, with a note on stderr. A folder is taken for other data, which
+    the record says nothing of, if it holds none of the recorded paths; under another name than the recorded one, none
+    of the same size.
+
+    Args:
+        split: the record.
+        folder: the folder of data.
+        paths: all recordings, or images, that are in the folder now.
+        noun: what the paths are, in the plural, for messages.
+
+    Returns:
+        The paths by part, in the order of the record; None for other data, with a note on stderr.
+
+    Raises:
+        ValueError: if a recorded path is gone, or of another size.
+    """
+    root = Path(folder)
+    items = {path.relative_to(root).as_posix(): SplitItem.of(path, root) for path in paths}
+    parts = split.parts()
+    recorded = {item.path: item for part in PARTS for item in parts[part]}
+    is_renamed = root != Path(split.folder)
+    if not any(path in items and (items[path] == item or not is_renamed) for path, item in recorded.items()):
+        _note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
+        return None
+    for path, item in recorded.items():
+        if path not in items:
+            raise ValueError(f"{root / path} is gone, but the run has recorded it in its split: put it back")
+        if items[path] != item:
+            raise ValueError(
+                f"{root / path} has {items[path].size:,} bytes, but had {item.size:,} when the run recorded its split: "
+                "put the old one back, or name a folder of other data"
+            )
+    new = [path for path in items if path not in recorded]
+    if new:
+        _note(
+            f"{len(new)} of the {len(items)} {noun} in {folder} are new since the run recorded its split and are "
+            f"passed over, first {new[0]}"
+        )
+    return {part: [root / item.path for item in parts[part]] for part in PARTS}
+
+
+@rank_zero_only
+def _note(text: str) -> None:
+    print(f"framecast: note: {text}", file=sys.stderr)

@@ -1,3 +1,0 @@
-"""The three parts of any data."""
-
-SPLITS = ("train", "val", "test")
