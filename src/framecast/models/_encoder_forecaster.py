@@ -1,6 +1,6 @@
 """Encoder–forecaster networks.
 
-Shape letters: N batch, T input frames, K forecast frames, C channels, H height, W width, p patch size.
+Shape letters: N batch, T input frames, K forecast frames, C channels, H height, W width, p and q sides of a patch.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from framecast.nn import ConvGRU2d, ConvLSTM2d
 
 from ._configured import ConfiguredModule
+from ._patches import to_patches
 from ._sizes import height_and_width, positive
 
 # Name: layer class, and whether it is dense: one patch is the whole frame, and a 1x1 convolution of it a linear map.
@@ -119,7 +119,7 @@ class EncoderForecaster(ConfiguredModule):
                 f"`frames` are {height}x{width}, but dense layers are made for frames of `patch_size` "
                 f"{self.patch_size[0]}x{self.patch_size[1]}"
             )
-        x = self._to_patches(frames)
+        x = to_patches(frames.transpose(0, 1).flatten(0, 1), self.patch_size).unflatten(0, frames.shape[1::-1])
         states = []
         for layer in self.encoder:
             x, state = layer(x)
@@ -130,20 +130,8 @@ class EncoderForecaster(ConfiguredModule):
         seen = hidden[-1] if self.dense else torch.cat(hidden, 2)
         return self._to_frames(self.head(seen.flatten(0, 1)).unflatten(0, seen.shape[:2]), height, width)
 
-    def _to_patches(self, frames: Tensor) -> Tensor:
-        """``(N, T, C, H, W)`` to ``(T, N, C*p*p, H/p, W/p)``, padded where the patches do not divide H and W."""
-        height, width = frames.shape[-2:]
-        bottom, right = (-size % patch for size, patch in zip((height, width), self.patch_size, strict=True))
-        x = frames.transpose(0, 1).flatten(0, 1)
-        if bottom or right:
-            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
-        n, c, h, w = x.shape
-        p, q = self.patch_size
-        x = x.reshape(n, c, h // p, p, w // q, q).permute(0, 1, 3, 5, 2, 4).reshape(n, c * p * q, h // p, w // q)
-        return x.unflatten(0, (frames.shape[1], frames.shape[0]))
-
     def _to_frames(self, patches: Tensor, height: int, width: int) -> Tensor:
-        """``(K, N, C*p*p, H/p, W/p)`` to ``(N, K, C, H, W)``."""
+        """Put patches ``(K, N, C*p*q, H/p, W/q)`` together, and crop them to frames ``(N, K, C, H, W)``."""
         k, n, _, h, w = patches.shape
         p, q = self.patch_size
         x = patches.reshape(k, n, self.out_channels, p, q, h, w).permute(1, 0, 2, 5, 3, 6, 4)
