@@ -17,7 +17,7 @@ class Pictures(FramesDataModule):
 
     def __init__(self, count: int = 40, batch_size: int = 4):
         super().__init__(batch_size=batch_size)
-        self.count, self.scale = count, Scale(0.0, 255.0)
+        self.count, self.value_scale = count, Scale(0.0, 255.0)
 
     def setup(self, stage=None):
         noise = torch.rand(self.count, 1, 6, 6, generator=torch.Generator().manual_seed(0))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import framecast
 from framecast.cli import main
+from framecast.cli._version_0_1 import current_config
 from framecast.jobs import job_of_run
 from framecast.runs import RunFolder
 
@@ -36,8 +38,10 @@ def leaves(value):
 
 
 @pytest.mark.parametrize("job", ["forecast", "match"])
-def test_a_run_gives_the_same_scores(place, job):
+def test_a_run_gives_the_same_scores(place, job, capsys):
     assert main(["test", "--run", job]) == 0
+    note = "is of version 0.1: its DigitPairsData is read as MatchData of Digits"
+    assert (note in capsys.readouterr().err) == (job == "match")
     np.testing.assert_allclose(
         leaves(scores(place / job / "test-2")), leaves(scores(place / job / "test")), rtol=1e-4, atol=1e-6
     )
@@ -76,3 +80,25 @@ def test_a_matcher_is_loaded(place):
     matcher = framecast.load("match/checkpoints/best.ckpt")
     with np.load("match/test/match.npz") as arrays:
         np.testing.assert_allclose(matcher.embed(arrays["images"]), arrays["embeddings"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "options"),
+    [
+        ("DigitPairsData", "Digits", {"source": "builtin", "size": 16, "download": False}),
+        ("OmniglotData", "Omniglot", {"train_zip": "a", "test_zip": "b", "rotations": True, "val_fraction": 0.2}),
+        ("ImageFolderData", "ImageFolder", {"folder": "x", "size": [4, 5], "grayscale": True, "pair_list": None}),
+        ("ClipPairsData", "MovingDigits", {"source": "builtin", "digit_size": 9, "min_frames": 2, "test_length": 3}),
+    ],
+)
+def test_data_of_matching_are_translated(tmp_path, name, source, options):
+    batches = {"batch": "images", "batch_size": 3, "gallery": 7, "seed": 1, "augment": None}
+    config = {"trainer": {"max_epochs": 1}, "data": {"class_path": name, "init_args": {**batches, **options}}}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    images = {"class_path": f"framecast.data.{source}", "init_args": options}
+    data = {"class_path": "framecast.data.MatchData", "init_args": {"images": images, **batches}}
+    assert yaml.safe_load(current_config(path)) == config | {"data": data}
+    for text in ("data: {class_path: MatchData}\n", "data: FrameData\n", "[", ""):
+        path.write_text(text)
+        assert current_config(path) == str(path)

@@ -162,9 +162,7 @@ class CommandLine(LightningCLI):
 
     def before_fit(self) -> None:
         """Find out whether data and model fit before anything is written."""
-        if self.trainer.world_size == 1:
-            self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
+        self._set_up_data("fit")
         self.model.check_data(self.datamodule.describe("train"))
         self.datamodule.train_dataloader()
 
@@ -200,11 +198,18 @@ class CommandLine(LightningCLI):
             print(f"\nrun: {self.folder}\nnext: {_command('test', self.folder, *more)}")
 
     def before_test(self) -> None:
-        """Refuse a folder that is in use before the work."""
+        """Read the data, and refuse a folder that is in use, before the work."""
+        self._set_up_data("test")
         if _rank() != 0:
             return
         output = self._get(self.config, "output")
         self.output = ResultFolder(fresh_folder(Path(output) if output else self.folder.fresh_results().path))
+
+    def _set_up_data(self, stage: str) -> None:
+        """Read the data now, so that what is wrong with them is known before anything is written."""
+        if self.trainer.world_size == 1:
+            self.datamodule.prepare_data()
+        self.datamodule.setup(stage)
 
     def after_test(self) -> None:
         """Print and write the scores and their protocol."""

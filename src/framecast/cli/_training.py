@@ -28,14 +28,15 @@ def run(args: list[str]) -> None:
     """Run ``fit``, ``validate`` or ``test`` with the arguments of the command line."""
     _quieten()
     from ._lightning import CommandLine
+    from ._version_0_1 import current_config
 
     names = values_of(args, _CONFIG)
-    args = with_values(args, _CONFIG, lambda name: str(config_path(name)))
+    args = with_values(args, _CONFIG, lambda name: current_config(config_path(name)))
     folder = _folder(args)
     if not names and folder is not None and {"-h", "--help"}.isdisjoint(args):
         if not folder.config.is_file():
             raise FileNotFoundError(f"{folder} holds no run: there is no {folder.config.name}; name one with --config")
-        args = [args[0], "--config", str(folder.config), *args[1:]]
+        args = [args[0], "--config", current_config(folder.config), *args[1:]]
     CommandLine(folder or RunFolder(f"runs/{Path(names[-1]).stem if names else 'unnamed'}"), args)
 
 
