@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from framecast.functional import Maps, State, StepRule
-from framecast.nn import RecurrentLayer
+from framecast.nn import Convolutional, RecurrentLayer
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MGUStep(StepRule):
         return ((1 - f) * h + f * n,)
 
 
-class ConvMGU2d(RecurrentLayer):
+class ConvMGU2d(Convolutional, RecurrentLayer):
     step_rule = MGUStep
     spatial_axes = 2
 

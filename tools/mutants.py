@@ -45,7 +45,7 @@ CONVOLUTION, NODE, CHOICE = "kernels/sequence/_convolution.py", "kernels/sequenc
 POINTWISE = "kernels/sequence/_pointwise.py"
 TILES, TILED, GRID = "kernels/test_tiles.py", "kernels/test_tiled_lstm.py", "kernels/cpu/tiles.h"
 INPUT, LSTM_TILES, LSTM_NODE = "kernels/sequence/_input.py", "kernels/cpu/lstm.c", "kernels/cpu/_lstm.py"
-STATES, SEQUENCE, OPTIONS = "nn/_states.py", "functional/_batch.py", "nn/_options.py"
+STATES, SEQUENCE, OPTIONS = "nn/_states.py", "functional/_batch.py", "functional/_space.py"
 
 FAULTS = [
     # the matrix unit
@@ -381,8 +381,8 @@ FAULTS = [
     Fault(
         "zoneout: none in evaluation",
         PASS,
-        "kept.append(after + p * (before - after))",
-        "kept.append(after)",
+        "state.append(after + p * (before - after))",
+        "state.append(after)",
         EQUATIONS,
     ),
     Fault(
@@ -463,8 +463,8 @@ FAULTS = [
     Fault(
         "given states not sorted",
         LAYER,
-        "frames.sort(self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0))",
-        "self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0)",
+        "frames.sort(self._states.split(hx, frames.batch, size, batched, self._tensors()[0]))",
+        "self._states.split(hx, frames.batch, size, batched, self._tensors()[0])",
         PROPERTIES,
     ),
     Fault("final states not unsorted", LAYER, "tuple(frames.unsort(s, 0) for s in state)", "state", PROPERTIES),
@@ -556,14 +556,14 @@ FAULTS = [
         "the recurrent convolution strides",
         OPTIONS,
         "stride=(1,) * axes,",
-        'stride=per_axis("stride", stride, axes, 1),',
+        'stride=space.get("stride", ()),',
         LAYERS,
     ),
     Fault(
         "the recurrent convolution takes the input's dilation",
         OPTIONS,
-        'dilation=per_axis("recurrent_dilation", recurrent_dilation, axes, 1)',
-        'dilation=per_axis("dilation", dilation, axes, 1)',
+        'dilation=space.get("recurrent_dilation", ())',
+        'dilation=space.get("dilation", ())',
         PROPERTIES,
     ),
     # initial weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,16 @@ ACTIVATIONS: dict[str, Activation] = {
     "identity": _identity,
 }
 """Names and functions. ``hard_sigmoid`` is torch's and Keras 3's ``clip(x/6 + 1/2, 0, 1)``."""
+
+
+def known_activation(name: str, value: Any) -> Any:
+    """Return ``value`` if it is an activation's name or a callable.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    activation(value)
+    return value
 
 
 def activation(name: str | Activation) -> Activation:

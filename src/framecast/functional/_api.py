@@ -9,19 +9,20 @@ S spatial axes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor
 
 from ._activations import Activation
 from ._layer import LayerSpec, Weights, layer_pass
-from ._projection import Projection
+from ._option import takes_options
+from ._space import SPACE, SPACE_TYPES, SpaceOptions, check_space, projections
 from ._steps import GRUStep, LSTMStep, RNNStep, State, StepRule
 
-Size = int | Sequence[int]
 _PEEPHOLE_OF_EXTRA = {0: "pixel", 1: "conv"}  # by axes of weight_ch beyond the first and the spatial ones
 
 
+@takes_options(SPACE, SPACE_TYPES)
 def rnn(
     input: Tensor | None,
     hx: Tensor,
@@ -30,15 +31,10 @@ def rnn(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     *,
-    nonlinearity: str | Activation = "tanh",
-    stride: Size = 1,
-    padding: str | Size = "same",
-    dilation: Size = 1,
-    recurrent_dilation: Size = 1,
-    groups: int = 1,
-    padding_mode: str = "zeros",
+    nonlinearity: str | Activation = RNNStep.nonlinearity,
     reverse: bool = False,
     steps: int | None = None,
+    **space: Unpack[SpaceOptions],
 ) -> tuple[Tensor, Tensor]:
     """Run a simple recurrent layer, ``h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh)``, over a sequence.
 
@@ -50,12 +46,6 @@ def rnn(
         bias_ih: ``(H,)``.
         bias_hh: ``(H,)``.
         nonlinearity: name or callable.
-        stride: stride of the projection of the input.
-        padding: ``"same"``, ``"valid"`` or sizes, for the projection of the input.
-        dilation: dilation of the projection of the input.
-        recurrent_dilation: dilation of the projection of the state.
-        groups: groups g inside every gate.
-        padding_mode: padding mode of both projections.
         reverse: run from the last step to the first.
         steps: number of steps of a layer without input.
 
@@ -71,11 +61,11 @@ def rnn(
         (torch.Size([3, 2, 4]), tensor(0.7616))
     """
     weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh)
-    space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     output, (h,) = _run(RNNStep(nonlinearity), weights, space, input, (hx,), reverse, steps)
     return output, h
 
 
+@takes_options(SPACE, SPACE_TYPES)
 def lstm(
     input: Tensor | None,
     hx: tuple[Tensor, Tensor],
@@ -86,16 +76,11 @@ def lstm(
     weight_hr: Tensor | None = None,
     weight_ch: Tensor | None = None,
     *,
-    activation: str | Activation = "tanh",
-    recurrent_activation: str | Activation = "sigmoid",
-    stride: Size = 1,
-    padding: str | Size = "same",
-    dilation: Size = 1,
-    recurrent_dilation: Size = 1,
-    groups: int = 1,
-    padding_mode: str = "zeros",
+    activation: str | Activation = LSTMStep.activation,
+    recurrent_activation: str | Activation = LSTMStep.recurrent_activation,
     reverse: bool = False,
     steps: int | None = None,
+    **space: Unpack[SpaceOptions],
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Run an LSTM layer over a sequence; the equations are those of :class:`framecast.nn.ConvLSTM2d`.
 
@@ -110,12 +95,6 @@ def lstm(
         weight_ch: peepholes of i, f, o: ``(3H,)`` per channel, ``(3H, *S')`` per pixel, or ``(3H, H/g, *K_hh)``.
         activation: activation of g and of c.
         recurrent_activation: activation of the gates.
-        stride: as for :func:`rnn`.
-        padding: as for :func:`rnn`.
-        dilation: as for :func:`rnn`.
-        recurrent_dilation: as for :func:`rnn`.
-        groups: as for :func:`rnn`.
-        padding_mode: as for :func:`rnn`.
         reverse: as for :func:`rnn`.
         steps: as for :func:`rnn`.
 
@@ -133,11 +112,11 @@ def lstm(
         torch.Size([3, 2, 4, 5, 6])
     """
     weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, weight_ch)
-    space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     output, (h, c) = _run(LSTMStep(activation, recurrent_activation), weights, space, input, tuple(hx), reverse, steps)
     return output, (h, c)
 
 
+@takes_options(SPACE, SPACE_TYPES)
 def gru(
     input: Tensor | None,
     hx: Tensor,
@@ -146,17 +125,12 @@ def gru(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     *,
-    reset_after: bool = True,
-    activation: str | Activation = "tanh",
-    recurrent_activation: str | Activation = "sigmoid",
-    stride: Size = 1,
-    padding: str | Size = "same",
-    dilation: Size = 1,
-    recurrent_dilation: Size = 1,
-    groups: int = 1,
-    padding_mode: str = "zeros",
+    reset_after: bool = GRUStep.reset_after,
+    activation: str | Activation = GRUStep.activation,
+    recurrent_activation: str | Activation = GRUStep.recurrent_activation,
     reverse: bool = False,
     steps: int | None = None,
+    **space: Unpack[SpaceOptions],
 ) -> tuple[Tensor, Tensor]:
     """Run a GRU layer over a sequence; the equations are those of :class:`framecast.nn.ConvGRU2d`.
 
@@ -169,7 +143,6 @@ def gru(
         tensor([0.5000, 0.2500, 0.1250])
     """
     weights = _weights(weight_ih, weight_hh, bias_ih, bias_hh)
-    space = _Space(stride, padding, dilation, recurrent_dilation, groups, padding_mode)
     rule = GRUStep(activation, recurrent_activation, reset_after)
     output, (h,) = _run(rule, weights, space, input, (hx,), reverse, steps)
     return output, h
@@ -183,7 +156,7 @@ def rnn_cell(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     *,
-    nonlinearity: str | Activation = "tanh",
+    nonlinearity: str | Activation = RNNStep.nonlinearity,
 ) -> Tensor:
     """One step of :func:`rnn`: ``input (N, C, *S)`` and ``hx (N, H, *S)`` to the new state.
 
@@ -222,7 +195,7 @@ def gru_cell(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     *,
-    reset_after: bool = True,
+    reset_after: bool = GRUStep.reset_after,
 ) -> Tensor:
     """One step of :func:`gru`: ``input (N, C, *S)`` and ``hx (N, H, *S)`` to the new state.
 
@@ -231,41 +204,6 @@ def gru_cell(
         torch.Size([2, 4])
     """
     return gru(input.unsqueeze(0), hx, weight_ih, weight_hh, bias_ih, bias_hh, reset_after=reset_after)[1]
-
-
-class _Space:
-    """The options of the projections, as callers give them."""
-
-    def __init__(
-        self, stride: Size, padding: str | Size, dilation: Size, recurrent_dilation: Size, groups: int, mode: str
-    ) -> None:
-        self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.recurrent_dilation, self.groups, self.mode = recurrent_dilation, groups, mode
-
-    def projections(self, weight_ih: Tensor | None, weight_hh: Tensor) -> tuple[Projection, Projection]:
-        """Projections of the input and of the state, for weights of these shapes."""
-        axes = weight_hh.dim() - 2
-        kernel = tuple((weight_hh if weight_ih is None else weight_ih).shape[2:])
-        padding = (0,) * axes if self.padding == "valid" else self.padding
-        return (
-            Projection(
-                axes,
-                kernel,
-                _per_axis(self.stride, axes),
-                _per_axis(self.dilation, axes),
-                padding if isinstance(padding, str) else _per_axis(padding, axes),
-                self.mode,
-                self.groups,
-            ),
-            Projection(
-                axes,
-                tuple(weight_hh.shape[2:]),
-                (1,) * axes,
-                _per_axis(self.recurrent_dilation, axes),
-                padding_mode=self.mode,
-                groups=self.groups,
-            ),
-        )
 
 
 def _weights(
@@ -291,7 +229,7 @@ def _weights(
 def _run(
     rule: StepRule,
     weights: Weights,
-    space: _Space,
+    space: SpaceOptions,
     input: Tensor | None,
     state: State,
     reverse: bool,
@@ -303,11 +241,14 @@ def _run(
     if (input is None) != (weight_ih is None) or (input is None) == (steps is None):
         raise ValueError("give `input` and `weight_ih`, or neither of them and `steps`")
     axes, hidden = weight_hh.dim() - 2, weight_hh.shape[0] // rule.gates
+    options = check_space(axes, space)
+    groups = options["groups"]
     if input is not None and weight_ih is not None:
-        channels = weight_ih.shape[1] * space.groups
+        channels = weight_ih.shape[1] * groups
         if input.dim() != axes + 3 or input.shape[2] != channels or not len(input):
             raise ValueError(f"`input` must be (T, N, {channels}, *S) with {axes} axes S, got {_shape(input)}")
-    to_input, to_state = space.projections(weight_ih, weight_hh)
+    kernel = tuple((weight_hh if weight_ih is None else weight_ih).shape[2:])
+    to_gates, recurrent = projections(axes, kernel, tuple(weight_hh.shape[2:]), options)
     peephole = None
     if weights.weight_ch is not None:
         extra = weights.weight_ch.dim() - 1
@@ -319,14 +260,14 @@ def _run(
     projection = weights.get("weight_hr")
     spec = LayerSpec(
         rule,
-        0 if weight_ih is None else weight_ih.shape[1] * space.groups,
+        0 if weight_ih is None else weight_ih.shape[1] * groups,
         hidden,
-        to_input,
-        to_state,
+        to_gates,
+        recurrent,
         proj_size=0 if projection is None else projection.shape[0],
         peephole=peephole,
     )
-    size = tuple(state[0].shape[2:]) if input is None else to_input.output_size(input.shape[3:])
+    size = tuple(state[0].shape[2:]) if input is None else to_gates.output_size(input.shape[3:])
     batch = state[0].shape[0] if input is None else input.shape[1]
     for name, s, channels in zip((f"{name}_0" for name in rule.states), state, spec.state_channels, strict=True):
         if tuple(s.shape) != (batch, channels, *size):
@@ -336,10 +277,6 @@ def _run(
     data = None if input is None else input.flatten(0, 1)
     output, final = layer_pass(spec, weights, data, [batch] * length, state, reverse=reverse)
     return output.unflatten(0, (length, batch)), final
-
-
-def _per_axis(value: Size, axes: int) -> tuple[int, ...]:
-    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def _shape(x: Tensor | None) -> str:

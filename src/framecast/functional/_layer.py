@@ -88,7 +88,7 @@ class LayerSpec:
         state_size: spatial size of the states, for per-pixel peepholes.
         norm: whether the gates are group-normalised.
         recurrent_dropout: probability of dropping an element of the h that enters the recurrent projection.
-        zoneout: probabilities of keeping the old h and the old c.
+        zoneout: probabilities of keeping the old states, in the order of the rule's names; empty for none.
     """
 
     rule: StepRule
@@ -102,7 +102,7 @@ class LayerSpec:
     state_size: tuple[int, ...] | None = None
     norm: bool = False
     recurrent_dropout: float = 0.0
-    zoneout: tuple[float, float] = (0.0, 0.0)
+    zoneout: tuple[float, ...] = ()
 
     @property
     def output_size(self) -> int:
@@ -228,17 +228,17 @@ def input_gates(
     return [gate.expand(size, width, *h.shape[2:]) for size in batch_sizes]
 
 
-def zoneout(old: State, new: State, probabilities: tuple[float, float], training: bool) -> State:
+def zoneout(old: State, new: State, probabilities: tuple[float, ...], training: bool) -> State:
     """Keep elements of the old states at random; in evaluation, take the expectation (Krueger et al. 2017)."""
     if not any(probabilities):
         return new
-    kept = []
-    for before, after, p in zip(old, new, probabilities, strict=False):
+    state = []
+    for before, after, p in zip(old, new, probabilities, strict=True):
         if training:
-            kept.append(torch.where(torch.rand_like(after) < p, before.to(after.dtype), after))
+            state.append(torch.where(torch.rand_like(after) < p, before.to(after.dtype), after))
         else:
-            kept.append(after + p * (before - after))
-    return tuple(kept)
+            state.append(after + p * (before - after))
+    return tuple(state)
 
 
 @dataclass(frozen=True)

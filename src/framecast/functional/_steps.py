@@ -8,12 +8,13 @@ Shape letters: N batch, H hidden channels, G gates, S spatial axes; P output cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from torch import Tensor
 
-from ._activations import Activation, activation
+from ._activations import Activation, activation, known_activation
+from ._rules import flag
 
 if TYPE_CHECKING:
     from ._layer import LayerSpec
@@ -47,8 +48,9 @@ class StepRule:
     """The equations of a cell: a base for step rules, which are frozen dataclasses.
 
     A subclass says how many gates are stacked (``gates``) and names its states, the output ``h`` first (``states``).
-    Its fields are options of the layer. Weights of its own, beside the projections and biases that every cell has, are
-    declared by :meth:`weights` and read from the maps by name.
+    Its fields are options of the layer; a field's metadata may give their ``meaning`` and ``rule``. Weights of its
+    own, beside the projections and biases that every cell has, are declared by :meth:`weights` and read from the maps
+    by name.
     """
 
     gates: ClassVar[int]
@@ -72,7 +74,13 @@ class RNNStep(StepRule):
     """``h' = act(x + W_hh h)`` (Elman 1990)."""
 
     gates: ClassVar[int] = 1
-    nonlinearity: str | Activation = "tanh"
+    nonlinearity: str | Activation = field(
+        default="tanh",
+        metadata={
+            "meaning": "activation of the state, by name (``framecast.functional.ACTIVATIONS``) or a callable.",
+            "rule": known_activation,
+        },
+    )
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         """One step; see the class."""
@@ -92,8 +100,13 @@ class LSTMStep(StepRule):
 
     gates: ClassVar[int] = 4
     states: ClassVar[tuple[str, ...]] = ("h", "c")
-    activation: str | Activation = "tanh"
-    recurrent_activation: str | Activation = "sigmoid"
+    activation: str | Activation = field(
+        default="tanh",
+        metadata={"meaning": "activation of g and of c, by name or a callable.", "rule": known_activation},
+    )
+    recurrent_activation: str | Activation = field(
+        default="sigmoid", metadata={"meaning": "activation of the gates.", "rule": known_activation}
+    )
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         """One step; see the class."""
@@ -138,9 +151,20 @@ class GRUStep(StepRule):
     """
 
     gates: ClassVar[int] = 3
-    activation: str | Activation = "tanh"
-    recurrent_activation: str | Activation = "sigmoid"
-    reset_after: bool = True
+    activation: str | Activation = field(
+        default="tanh",
+        metadata={"meaning": "activation of n, by name or a callable.", "rule": known_activation},
+    )
+    recurrent_activation: str | Activation = field(
+        default="sigmoid", metadata={"meaning": "activation of the gates.", "rule": known_activation}
+    )
+    reset_after: bool = field(
+        default=True,
+        metadata={
+            "meaning": "whether r acts after the recurrent projection, as in torch and cuDNN, or before it.",
+            "rule": flag,
+        },
+    )
 
     def __call__(self, x: Tensor, state: State, maps: Maps) -> State:
         """One step; see the class."""

@@ -1,5 +1,7 @@
 """Recurrent layers for sequences of frames, with the interface of ``torch.nn``'s own."""
 
+from ._base import Convolutional as Convolutional
+from ._cell import RecurrentCell as RecurrentCell
 from ._gru import GRU as GRU
 from ._gru import ConvGRU1d as ConvGRU1d
 from ._gru import ConvGRU1dCell as ConvGRU1dCell
@@ -17,6 +19,7 @@ from ._lstm import ConvLSTM2dCell as ConvLSTM2dCell
 from ._lstm import ConvLSTM3d as ConvLSTM3d
 from ._lstm import ConvLSTM3dCell as ConvLSTM3dCell
 from ._lstm import LSTMCell as LSTMCell
+from ._options import option as option
 from ._recurrent import Recurrent as Recurrent
 from ._rnn import RNN as RNN
 from ._rnn import ConvRNN1d as ConvRNN1d

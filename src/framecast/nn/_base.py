@@ -1,101 +1,79 @@
-"""What layers and cells share: their options, parameters and initial values.
+"""What layers and cells share: options, parameters and initial values.
 
 Shape letters: C input channels, H hidden channels, G gates, K kernel, S spatial axes.
 """
 
 from __future__ import annotations
 
-import inspect
-import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from math import isfinite, sqrt
-from typing import Any, ClassVar
+from dataclasses import InitVar
+from functools import partial
+from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from framecast.functional import LayerSpec, StepRule, Weights, activation
-
-from ._options import flag, whole
-
-_SPATIAL = (
-    "kernel_size",
-    "recurrent_kernel_size",
-    "stride",
-    "padding",
-    "dilation",
-    "recurrent_dilation",
-    "padding_mode",
-    "spatial_size",
+from framecast.functional import (
+    SPACE,
+    LayerSpec,
+    Option,
+    StepRule,
+    Weights,
+    choice,
+    flag,
+    options_of_rule,
+    per_axis,
+    whole,
 )
-_OF_SOME_CELLS = (
-    "nonlinearity",
-    "activation",
-    "recurrent_activation",
-    "reset_after",
-    "proj_size",
-    "peephole",
-    "spatial_size",
-    "forget_bias",
-)
+
+from ._options import OptionModule, option
+from ._spec import PerLayer, zoneout_rule
+
 _GATE_F = 1  # the forget gate's place in an LSTM's stacked gates
+_SIZE = partial(per_axis, least=1)
+
+# Declared by layers and by cells, at different places of their arguments.
+BIAS = Option(True, "whether there is a bias.", flag)
 
 
-class RecurrentModule(nn.Module):
+def _floating_type(name: str, value: Any) -> torch.dtype:
+    if not (isinstance(value, torch.dtype) and value.is_floating_point):
+        raise ValueError(f"`{name}` must be a floating point type of torch, got {value!r}")
+    return value
+
+
+class RecurrentModule(OptionModule):
     """A module made of a cell's step rule and a number of spatial axes.
 
-    A subclass names its step rule class in ``step_rule`` (whose fields are options of the constructor), its number of
-    spatial axes in ``spatial_axes``, and in ``_takes`` further options that not every cell has.
+    A subclass names its step rule class in ``step_rule`` (whose fields are options of the constructor) and, if it is
+    :class:`Convolutional`, its number of spatial axes in ``spatial_axes``.
     """
 
-    step_rule: ClassVar[Callable[..., StepRule]]
-    spatial_axes: ClassVar[int] = 0
-    _takes: ClassVar[tuple[str, ...]] = ()
-    _signature: ClassVar[inspect.Signature]
+    input_size: int = option(
+        meaning="channels of the input; 0 for none, called as ``layer(None, hx, steps=T)`` or ``cell(None, hx)``.",
+        rule=partial(whole, least=0),
+        kw_only=False,
+    )
+    groups: int = option(default=SPACE["groups"])
+    norm: str | None = option(
+        default=None,
+        meaning='None, or ``"group"`` for a GroupNorm of every gate.',
+        rule=partial(choice, choices=(None, "group")),
+    )
+    zoneout: float | tuple[float, ...] = option(
+        default=0.0,
+        meaning="probability that an element keeps its old value; a tuple gives one for every state, as (h, c).",
+        rule=zoneout_rule,
+    )
+    device: InitVar[Any] = option(default=None, meaning="device of the parameters.", stored=False)
+    dtype: InitVar[torch.dtype | None] = option(
+        default=None, meaning="type of the parameters.", rule=_floating_type, stored=False
+    )
 
-    def __init_subclass__(cls) -> None:
-        """Show only the options that the class takes in its signature."""
-        super().__init_subclass__()
-        if hasattr(cls, "step_rule"):
-            signature = inspect.signature(cls.__init__)
-            refused = cls._refused()
-            shown = [p for p in list(signature.parameters.values())[1:] if p.name not in refused]
-            cls._signature = cls.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
-
-    @classmethod
-    def _refused(cls) -> dict[str, str]:
-        """Options the class does not take, and why."""
-        own = {field.name for field in fields(cls.step_rule)} | set(cls._takes)  # type: ignore[arg-type]
-        refused = {name: f"{cls.__name__} has no such option" for name in _OF_SOME_CELLS if name not in own}
-        if cls.spatial_axes == 0:
-            refused |= dict.fromkeys(_SPATIAL, f"{cls.__name__} has no spatial axes")
-        return refused
-
-    @classmethod
-    def _check_options(cls, options: Mapping[str, Any]) -> StepRule:
-        """Refuse options that the class does not take; return the step rule with its own.
-
-        Raises:
-            ValueError: if an option differs from its default and has no meaning here.
-        """
-        defaults = inspect.signature(cls.__init__).parameters
-        for name, reason in cls._refused().items():
-            if name in options and name in defaults and options[name] != defaults[name].default:
-                raise ValueError(f"`{name}` (={options[name]!r}) has no meaning here: {reason}")
-        rule = cls.step_rule(**{field.name: options[field.name] for field in fields(cls.step_rule)})  # type: ignore[arg-type]
-        for name in ("nonlinearity", "activation", "recurrent_activation"):
-            if hasattr(rule, name):
-                activation(getattr(rule, name))
-        if hasattr(rule, "reset_after"):
-            flag("reset_after", rule.reset_after)
-        zoneout = options["zoneout"]
-        if len(rule.states) == 1 and isinstance(zoneout, (tuple, list)):
-            raise ValueError(f"`zoneout` (={zoneout!r}) must be one probability: {cls.__name__} has no cell state c")
-        dtype = options["dtype"]
-        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-            raise ValueError(f"`dtype` must be a floating point type of torch, got {dtype!r}")
-        return rule
+    def _rule(self, options: Mapping[str, Any]) -> StepRule:
+        """The step rule, with the options that are its fields."""
+        return self.step_rule(**{name: options[name] for name in options_of_rule(self.step_rule)})
 
     @classmethod
     def _bias_names(cls, rule: StepRule, bias: bool) -> tuple[str, ...]:
@@ -116,8 +94,9 @@ class RecurrentModule(nn.Module):
     def _weights(self, spec: LayerSpec, suffix: str) -> Weights:
         return Weights({name: getattr(self, name + suffix) for name in spec.shapes()})
 
-    def _reset(self, spec: LayerSpec, suffix: str, forget_bias: float | None) -> None:
+    def _reset(self, spec: LayerSpec, suffix: str) -> None:
         """Draw one layer's initial weights, in torch's order."""
+        forget_bias: float | None = getattr(self, "forget_bias", None)
         bound = 1 / sqrt(spec.hidden_size if self.spatial_axes == 0 else spec.fan_in())
         for name in spec.shapes():
             parameter = getattr(self, name + suffix)
@@ -132,30 +111,47 @@ class RecurrentModule(nn.Module):
                 bias: Tensor = getattr(self, name + suffix)
                 nn.init.constant_(bias.detach().unflatten(0, (spec.rule.gates, -1))[_GATE_F], value)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Apply ``fn`` to every tensor.
 
-def check_no_input(input_size: int, options: Mapping[str, Any]) -> None:
-    """Refuse options of the input's convolution where the only layer has no input.
+        The pixel peepholes of a layer over volumes get a fifth axis meanwhile, without which they could not take a
+        memory format for volumes, ``torch.channels_last_3d``.
+        """
+        if self.spatial_axes != 3:
+            return super()._apply(fn, recurse)
 
-    Raises:
-        ValueError: if one of them is given.
-    """
-    for name, default in {"stride": 1, "padding": "same", "dilation": 1}.items():
-        if input_size == 0 and options[name] != default:
-            raise ValueError(f"`{name}` (={options[name]!r}) has no meaning with `input_size=0`: there is no input")
+        def apply(x: Tensor) -> Tensor:
+            return fn(x.unsqueeze(1)).squeeze(1).contiguous() if x.dim() == 4 else fn(x)
+
+        return super()._apply(apply, recurse)
+
+    def _check_no_input(self) -> None:
+        """Refuse options of the input's convolution where the only layer has no input."""
+        for name in ("stride", "padding", "dilation"):
+            if self.input_size == 0 and name in self._options and getattr(self, name) != self._options[name].default:
+                raise ValueError(
+                    f"`{name}` (={getattr(self, name)!r}) has no meaning with `input_size=0`: there is no input"
+                )
 
 
-def check_forget_bias(forget_bias: object, bias: bool) -> None:
-    """Refuse a forget bias that is no number, or that a layer without biases cannot hold.
+class Convolutional(RecurrentModule):
+    """The options of a layer or cell whose projections are convolutions over ``spatial_axes`` axes, 1 to 3."""
 
-    Raises:
-        ValueError: if it is one of these.
-    """
-    if forget_bias is None:
-        return
-    if isinstance(forget_bias, bool) or not isinstance(forget_bias, numbers.Real) or not isfinite(forget_bias):
-        raise ValueError(f"`forget_bias` must be a finite number, got {forget_bias!r}")
-    if not bias:
-        raise ValueError(f"`forget_bias` (={forget_bias}) needs `bias=True`")
+    kernel_size: PerLayer = option(
+        default=3, meaning="kernel of the convolution of the input.", rule=_SIZE, spatial=True, per_layer=True
+    )
+    recurrent_kernel_size: PerLayer | None = option(
+        default=None,
+        meaning="kernel of the convolution of the state; None for the same.",
+        rule=_SIZE,
+        spatial=True,
+        per_layer=True,
+    )
+    stride: PerLayer = option(default=SPACE["stride"])
+    padding: str | PerLayer = option(default=SPACE["padding"])
+    dilation: PerLayer = option(default=SPACE["dilation"])
+    recurrent_dilation: PerLayer = option(default=SPACE["recurrent_dilation"])
+    padding_mode: str = option(default=SPACE["padding_mode"])
 
 
 def check_like(name: str, tensor: Tensor, weight: Tensor) -> None:
@@ -170,8 +166,3 @@ def check_like(name: str, tensor: Tensor, weight: Tensor) -> None:
         raise ValueError(f"`{name}` is on {tensor.device}, but the layer's weights are on {weight.device}")
     if tensor.dtype != weight.dtype and not torch.is_autocast_enabled(tensor.device.type):
         raise ValueError(f"`{name}` is {tensor.dtype}, but the layer's weights are {weight.dtype}")
-
-
-def check_groups(groups: object) -> int:
-    """Return ``groups`` if it is a positive whole number."""
-    return whole("groups", groups, 1)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from framecast.functional import GRUStep
+from framecast.functional import Activation, GRUStep
 
+from ._base import Convolutional, RecurrentModule
 from ._cell import RecurrentCell
 from ._layer import RecurrentLayer
+from ._options import option
 
 
-class GRU(RecurrentLayer):
+class GRUOptions(RecurrentModule):
+    """The options of a GRU."""
+
+    step_rule = GRUStep
+    proj_size = 0  # as torch's
+    reset_after: bool = option(default=GRUStep.reset_after)
+    activation: str | Activation = option(default=GRUStep.activation)
+    recurrent_activation: str | Activation = option(default=GRUStep.recurrent_activation)
+
+
+class GRU(GRUOptions, RecurrentLayer):
     """Gated recurrent unit, as ``torch.nn.GRU``, and as Cho et al. 2014 with ``reset_after=False``.
-
-    The keywords are those of :class:`ConvLSTM2d` that concern neither space nor a cell state.
 
     Example:
         >>> output, h_n = GRU(3, 5, bidirectional=True)(torch.randn(7, 4, 3))
@@ -19,17 +29,14 @@ class GRU(RecurrentLayer):
         (torch.Size([7, 4, 10]), torch.Size([2, 4, 5]))
     """
 
-    step_rule = GRUStep
 
-
-class ConvGRU1d(RecurrentLayer):
+class ConvGRU1d(Convolutional, GRUOptions, RecurrentLayer):
     """Convolutional GRU over frames with one axis ``(T, N, C, W)``; see :class:`ConvGRU2d`."""
 
-    step_rule = GRUStep
     spatial_axes = 1
 
 
-class ConvGRU2d(RecurrentLayer):
+class ConvGRU2d(Convolutional, GRUOptions, RecurrentLayer):
     r"""Convolutional GRU over frames ``(T, N, C, H, W)``, with the interface of ``torch.nn.GRU``.
 
     .. math::
@@ -41,11 +48,7 @@ class ConvGRU2d(RecurrentLayer):
     With ``reset_after=False``, :math:`n_t = \tanh(W_n * x_t + U_n * (r_t \circ h_{t-1}) + b_n)` (Cho et al. 2014,
     arXiv 1406.1078; in convolutional form Ballas et al. 2016, arXiv 1511.06432) and there is one bias.
 
-    Args:
-        reset_after: whether r acts after the recurrent convolution, as in torch and cuDNN, or before it.
-
-    The other arguments are those of :class:`ConvLSTM2d`, but for the LSTM's ``proj_size``, ``peephole``,
-    ``spatial_size`` and ``forget_bias``.
+    An int stands for all layers and axes, a tuple gives one value per axis, a list one per layer.
 
     Example:
         >>> output, h_n = ConvGRU2d(1, 8, kernel_size=5, stride=2)(torch.randn(6, 2, 1, 15, 20))
@@ -53,31 +56,26 @@ class ConvGRU2d(RecurrentLayer):
         (torch.Size([6, 2, 8, 8, 10]), torch.Size([1, 2, 8, 8, 10]))
     """
 
-    step_rule = GRUStep
     spatial_axes = 2
 
 
-class ConvGRU3d(RecurrentLayer):
+class ConvGRU3d(Convolutional, GRUOptions, RecurrentLayer):
     """Convolutional GRU over volumes ``(T, N, C, D, H, W)``; see :class:`ConvGRU2d`."""
 
-    step_rule = GRUStep
     spatial_axes = 3
 
 
-class GRUCell(RecurrentCell):
+class GRUCell(GRUOptions, RecurrentCell):
     """One step of :class:`GRU`, as ``torch.nn.GRUCell``."""
 
-    step_rule = GRUStep
 
-
-class ConvGRU1dCell(RecurrentCell):
+class ConvGRU1dCell(Convolutional, GRUOptions, RecurrentCell):
     """One step of :class:`ConvGRU1d`."""
 
-    step_rule = GRUStep
     spatial_axes = 1
 
 
-class ConvGRU2dCell(RecurrentCell):
+class ConvGRU2dCell(Convolutional, GRUOptions, RecurrentCell):
     """One step of :class:`ConvGRU2d`.
 
     Example:
@@ -85,12 +83,10 @@ class ConvGRU2dCell(RecurrentCell):
         torch.Size([4, 5, 9, 11])
     """
 
-    step_rule = GRUStep
     spatial_axes = 2
 
 
-class ConvGRU3dCell(RecurrentCell):
+class ConvGRU3dCell(Convolutional, GRUOptions, RecurrentCell):
     """One step of :class:`ConvGRU3d`."""
 
-    step_rule = GRUStep
     spatial_axes = 3

@@ -17,122 +17,110 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from framecast import kernels
-from framecast.functional import Activation, Batch, LayerSpec, State, Weights
+from framecast.functional import Batch, LayerSpec, State, Weights, flag, probability, whole
 from framecast.kernels._torch_rnn import FusedOperator, fused_operator, operators_run
 
-from ._base import RecurrentModule, check_forget_bias, check_groups, check_like, check_no_input
-from ._options import PerLayer, Size, flag, layer_spec, per_axis, per_layer, probability, whole
+from ._base import BIAS, RecurrentModule, check_like
+from ._options import option
+from ._spec import layer_spec, zoneouts
 from ._states import StateForm, check_spatial_size
 
 _FUSED = "the fused operator of torch.nn"
-_PER_LAYER = ("kernel_size", "recurrent_kernel_size", "stride", "padding", "dilation", "recurrent_dilation")
 
 
-class RecurrentLayer(RecurrentModule):
-    """Base of all recurrent layers; see :class:`framecast.nn.ConvLSTM2d` for the options."""
+def _checkpoint(name: str, value: Any) -> bool | int:
+    return value if isinstance(value, bool) else whole(name, value, 1)
 
-    weight_hh_l0: Tensor
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int | list[int],
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int | list[int] = 0,
-        *,
-        nonlinearity: str | Activation = "tanh",
-        kernel_size: PerLayer = 3,
-        recurrent_kernel_size: PerLayer | None = None,
-        stride: PerLayer = 1,
-        padding: str | PerLayer = "same",
-        dilation: PerLayer = 1,
-        recurrent_dilation: PerLayer = 1,
-        groups: int = 1,
-        padding_mode: str = "zeros",
-        peephole: str | None = None,
-        spatial_size: Size | None = None,
-        norm: str | None = None,
-        activation: str | Activation = "tanh",
-        recurrent_activation: str | Activation = "sigmoid",
-        reset_after: bool = True,
-        recurrent_dropout: float = 0.0,
-        zoneout: float | tuple[float, float] = 0.0,
-        forget_bias: float | None = None,
-        checkpoint: bool | int = False,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        options = dict(locals())
-        super().__init__()
-        rule = self._check_options(options)
-        self.input_size = whole("input_size", input_size, 0)
-        self.hidden_size = hidden_size
-        self.num_layers = _count_layers(hidden_size, num_layers)
-        self.bias = flag("bias", bias)
-        self.batch_first = flag("batch_first", batch_first)
-        self.dropout = probability("dropout", dropout)
-        self.bidirectional = flag("bidirectional", bidirectional)
-        self.forget_bias = forget_bias
-        self.checkpoint = checkpoint if isinstance(checkpoint, bool) else whole("checkpoint", checkpoint, 1)
-        check_forget_bias(forget_bias, bias)
-        if dropout and self.num_layers == 1:
-            warnings.warn(f"`dropout` (={dropout}) acts between layers, but there is only one", stacklevel=2)
-        if not input_size and batch_first:
+class Stack(RecurrentModule):
+    """The number and the widths of stacked layers."""
+
+    hidden_size: int | list[int] = option(
+        meaning="channels of the states; a list gives one size per layer.",
+        rule=partial(whole, least=1),
+        per_layer=True,
+        kw_only=False,
+    )
+    num_layers: int = option(default=1, meaning="number of layers.", rule=partial(whole, least=1), kw_only=False)
+
+
+class RecurrentLayer(Stack):
+    """Base of all recurrent layers; see :class:`framecast.nn.ConvLSTM2d` for the options of convolutions.
+
+    A layer of one's own names its step rule in ``step_rule``, whose fields become options; with convolutions it is
+    :class:`framecast.nn.Convolutional` too and says over how many axes, ``spatial_axes``.
+    """
+
+    bias: bool = option(default=BIAS, kw_only=False)
+    batch_first: bool = option(
+        default=False,
+        meaning="input and output are ``(N, T, C, ...)``; states are not affected.",
+        rule=flag,
+        kw_only=False,
+    )
+    dropout: float = option(
+        default=0.0, meaning="dropout of the output of every layer but the last.", rule=probability, kw_only=False
+    )
+    bidirectional: bool = option(
+        default=False,
+        meaning="also run backwards in time; the outputs are stacked in the channels.",
+        rule=flag,
+        kw_only=False,
+    )
+    recurrent_dropout: float = option(
+        default=0.0,
+        meaning="dropout of the h that enters the recurrent projection, one mask for the whole sequence.",
+        rule=probability,
+    )
+    checkpoint: bool | int = option(
+        default=False,
+        meaning="True to hold only input and states for the backward and compute the gates once more there; a number "
+        "k to hold the states of every k-th step and compute all between once more.",
+        rule=_checkpoint,
+    )
+
+    def __post_init__(self, device: Any, dtype: torch.dtype | None) -> None:
+        """Check the options and make the parameters."""
+        self.num_layers = _count_layers(self.hidden_size, self.num_layers)
+        options = self._check_layers(self.num_layers)
+        rule = self._rule(options[0])
+        if self.dropout and self.num_layers == 1:
+            warnings.warn(f"`dropout` (={self.dropout}) acts between layers, but there is only one", stacklevel=3)
+        if not self.input_size and self.batch_first:
             raise ValueError("`batch_first` has no meaning with `input_size=0`: there is no input")
         if self.num_layers == 1:
-            check_no_input(input_size, options)
-        groups, names, directions = check_groups(groups), self._bias_names(rule, bias), self._directions
-        lists = {name: per_layer(name, options[name], self.num_layers) for name in (*_PER_LAYER, "proj_size")}
-        frame_size = None
-        if spatial_size is not None:
-            frame_size = per_axis("spatial_size", spatial_size, self.spatial_axes, 1)
-        self._spatial_size = frame_size
+            self._check_no_input()
+        zoneout = zoneouts(self.zoneout, rule.states, type(self).__name__)
+        size = self._spatial_size = options[0].get("spatial_size")
         specs: list[LayerSpec] = []
-        for k, width in enumerate(per_layer("hidden_size", hidden_size, self.num_layers)):
+        for k in range(self.num_layers):
             spec = layer_spec(
                 rule,
+                options[k],
                 axes=self.spatial_axes,
-                input_size=input_size if k == 0 else directions * specs[-1].output_size,
-                hidden_size=width,
-                bias=names,
-                parts=1 if k == 0 else directions,
-                groups=groups,
-                padding_mode=padding_mode,
-                peephole=peephole,
-                frame_size=frame_size,
-                norm=norm,
-                recurrent_dropout=recurrent_dropout,
+                input_size=self._directions * specs[-1].output_size if k else self.input_size,
+                bias=self._bias_names(rule, self.bias),
                 zoneout=zoneout,
-                **{name: values[k] for name, values in lists.items()},
+                parts=self._directions if k else 1,
+                frame_size=size,
             )
-            frame_size = None if frame_size is None else spec.input.output_size(frame_size)
+            size = None if size is None else spec.input.output_size(size)
             specs.append(spec)
+        self._specs = tuple(specs)
+        self._states = StateForm(self._specs, self._directions, self._differ())
+        plain = self.input_size and not self.checkpoint
+        self._operator = fused_operator(self._specs, self._directions, self.dropout) if plain else None
+        self._names = [name for names in self._all_weights for name in names]
+        for k, spec in enumerate(specs):
             for suffix in self._suffixes(k):
                 self._add_parameters(spec, suffix, device, dtype)
-        self._specs = tuple(specs)
-        listed = [hidden_size, *(options[name] for name in lists)]
-        differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in listed)
-        resized = not all(spec.input.keeps_size() for spec in specs)
-        self._states = StateForm(self._specs, directions, self.num_layers > 1 and (differ or resized))
-        self._operator = (
-            fused_operator(self._specs, self._directions, self.dropout) if input_size and not checkpoint else None
-        )
-        parameters = self._signature.parameters
-        self._names = [
-            name + suffix for k, spec in enumerate(specs) for suffix in self._suffixes(k) for name in spec.shapes()
-        ]
-        self._shown = {
-            name: value
-            for name, value in options.items()
-            if name in parameters
-            and name not in ("input_size", "hidden_size", "device", "dtype")
-            and (name == "kernel_size" or value != parameters[name].default)
-        }
         self.reset_parameters()
+
+    def _differ(self) -> bool:
+        """Whether layers can differ in the size of their states: known before there are any frames."""
+        lists = [getattr(self, name) for name, o in self._options.items() if o.per_layer]
+        differ = any(isinstance(value, list) and any(v != value[0] for v in value) for value in lists)
+        return self.num_layers > 1 and (differ or not all(spec.input.keeps_size() for spec in self._specs))
 
     @property
     def _directions(self) -> int:
@@ -144,13 +132,34 @@ class RecurrentLayer(RecurrentModule):
         return self._directions * self._specs[-1].output_size
 
     @property
+    def mode(self) -> str:
+        """Name of the cell, as torch names it: ``"LSTM"``, ``"GRU"``, ``"RNN_TANH"``."""
+        name = type(self._specs[0].rule).__name__.removesuffix("Step").upper()
+        nonlinearity = getattr(self, "nonlinearity", None)
+        return f"{name}_{nonlinearity.upper()}" if isinstance(nonlinearity, str) else name
+
+    @property
     def all_weights(self) -> list[list[Tensor]]:
         """Parameters of every layer and direction, as ``torch.nn.LSTM`` lists them."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """Names of the parameters of every layer and direction."""
         return [
-            [getattr(self, name + suffix) for name in spec.shapes()]
+            [name + suffix for name in spec.shapes()]
             for k, spec in enumerate(self._specs)
             for suffix in self._suffixes(k)
         ]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return self._names
+
+    @property
+    def _flat_weights(self) -> list[Tensor]:
+        """All parameters in one list, which code written for torch reads."""
+        return self._tensors()
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
@@ -162,12 +171,7 @@ class RecurrentLayer(RecurrentModule):
         """Draw new initial weights; peepholes start at 0."""
         for k, spec in enumerate(self._specs):
             for suffix in self._suffixes(k):
-                self._reset(spec, suffix, self.forget_bias)
-
-    def extra_repr(self) -> str:
-        """The arguments that differ from their defaults, as torch prints them."""
-        shown = [f"{name}={value!r}" for name, value in self._shown.items()]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *shown])
+                self._reset(spec, suffix)
 
     def forward(
         self,
@@ -312,7 +316,7 @@ class RecurrentLayer(RecurrentModule):
         if hx is None:
             states = self._states.zeros(frames.batch, size, frames.data)
         else:
-            states = frames.sort(self._states.split(hx, frames.batch, size, batched, self.weight_hh_l0))
+            states = frames.sort(self._states.split(hx, frames.batch, size, batched, self._tensors()[0]))
         return frames, states, batched
 
     def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Batch, list[State], bool]:
@@ -325,7 +329,7 @@ class RecurrentLayer(RecurrentModule):
         steps = whole("steps", steps, 1)
         batch, size, batched = self._states.sizes_of(hx, self.spatial_axes)
         check_spatial_size("hx", size, self._spatial_size)
-        states = self._states.split(hx, batch, size, batched, self.weight_hh_l0)
+        states = self._states.split(hx, batch, size, batched, self._tensors()[0])
         return Batch(None, [batch] * steps, batch), states, batched
 
     def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
@@ -337,7 +341,7 @@ class RecurrentLayer(RecurrentModule):
                 f"`{name}` has {frames.shape[len(leading)]} channels, but `input_size` is {self.input_size} "
                 f"(shape {tuple(frames.shape)})"
             )
-        check_like(name, frames, self.weight_hh_l0)
+        check_like(name, frames, self._tensors()[0])
 
 
 def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:

@@ -2,19 +2,63 @@
 
 from __future__ import annotations
 
-from framecast.functional import LSTMStep
+from functools import partial
 
+from framecast.functional import PEEPHOLES, Activation, LSTMStep, Option, choice, finite, per_axis, whole
+
+from ._base import Convolutional, RecurrentModule
 from ._cell import RecurrentCell
 from ._layer import RecurrentLayer
+from ._options import option
+from ._spec import Size
 
-_LSTM_ONLY = ("proj_size", "peephole", "spatial_size", "forget_bias")
+_PROJ_SIZE = Option(
+    0, "if not 0, project h to this many channels (by a 1x1 convolution).", partial(whole, least=0), per_layer=True
+)
 
 
-class LSTM(RecurrentLayer):
+class LSTMOptions(RecurrentModule):
+    """The options of an LSTM."""
+
+    step_rule = LSTMStep
+    peephole: str | None = option(
+        default=None,
+        meaning='None, ``"channel"`` (a weight per channel) or, in convolutions, ``"pixel"`` (per channel and '
+        'position) or ``"conv"``.',
+        rule=partial(choice, choices=(None, *PEEPHOLES)),
+    )
+    activation: str | Activation = option(default=LSTMStep.activation)
+    recurrent_activation: str | Activation = option(default=LSTMStep.recurrent_activation)
+    forget_bias: float | None = option(default=None, meaning="initial bias of the forget gate.", rule=finite)
+
+
+class ConvLSTMOptions(Convolutional, LSTMOptions):
+    """The options of an LSTM with convolutions."""
+
+    spatial_size: Size | None = option(
+        default=None,
+        meaning='size of the input frames, needed by ``peephole="pixel"``.',
+        rule=partial(per_axis, least=1),
+        spatial=True,
+    )
+
+
+class Projected(RecurrentModule):
+    """The option ``proj_size`` of a layer, by position as torch's."""
+
+    proj_size: int | list[int] = option(default=_PROJ_SIZE, kw_only=False)
+
+
+class ProjectedCell(RecurrentModule):
+    """The option ``proj_size`` of a cell."""
+
+    proj_size: int = option(default=_PROJ_SIZE)
+
+
+class LSTM(LSTMOptions, Projected, RecurrentLayer):
     """Long short-term memory, as ``torch.nn.LSTM``, with peepholes and more.
 
-    The arguments up to ``proj_size`` are torch's, and a state dict of ``torch.nn.LSTM`` loads as it is; the keywords
-    are those of :class:`ConvLSTM2d` that do not concern space.
+    The arguments up to ``proj_size`` are torch's, and a state dict of ``torch.nn.LSTM`` loads as it is.
 
     Example:
         >>> layer = LSTM(3, 5, num_layers=2, peephole="channel")
@@ -23,19 +67,14 @@ class LSTM(RecurrentLayer):
         (torch.Size([7, 4, 5]), torch.Size([2, 4, 5]))
     """
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
 
-
-class ConvLSTM1d(RecurrentLayer):
+class ConvLSTM1d(ConvLSTMOptions, Projected, RecurrentLayer):
     """Convolutional LSTM over frames with one axis ``(T, N, C, W)``; see :class:`ConvLSTM2d`."""
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 1
 
 
-class ConvLSTM2d(RecurrentLayer):
+class ConvLSTM2d(ConvLSTMOptions, Projected, RecurrentLayer):
     r"""Convolutional LSTM over frames ``(T, N, C, H, W)``, with the interface of ``torch.nn.LSTM``.
 
     For every time step and layer, with ``*`` a convolution and :math:`\circ` the product of elements:
@@ -56,36 +95,6 @@ class ConvLSTM2d(RecurrentLayer):
 
     An int stands for all layers and axes, a tuple gives one value per axis, a list one per layer.
 
-    Args:
-        input_size: channels of the input; 0 for a layer without input, called as ``layer(None, hx, steps=T)``.
-        hidden_size: channels of the states; a list gives one size per layer.
-        num_layers: number of layers.
-        bias: whether there is a bias.
-        batch_first: input and output are ``(N, T, C, H, W)``; states are not affected.
-        dropout: dropout of the output of every layer but the last.
-        bidirectional: also run backwards in time; the outputs are stacked in the channels.
-        proj_size: if not 0, project h to this many channels by a 1x1 convolution.
-        kernel_size: kernel of the convolution of the input.
-        recurrent_kernel_size: kernel of the convolution of the state; None for the same.
-        stride: stride of the convolution of the input; the state lives at the size of its result.
-        padding: ``"same"``, ``"valid"`` or sizes, for the convolution of the input; that of the state keeps the size.
-        dilation: dilation of the convolution of the input.
-        recurrent_dilation: dilation of the convolution of the state.
-        groups: groups inside every gate: group j of each gate reads group j of the input and of the state.
-        padding_mode: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
-        peephole: None, ``"channel"`` (a weight per channel), ``"pixel"`` (per channel and position) or ``"conv"``.
-        spatial_size: size of the input frames, needed by ``peephole="pixel"``.
-        norm: None, or ``"group"`` for a GroupNorm of every gate.
-        activation: activation of g and of c, by name or a callable.
-        recurrent_activation: activation of the gates.
-        recurrent_dropout: dropout of the h that enters the recurrent convolution, one mask for the whole sequence.
-        zoneout: probability, or a pair for (h, c), that an element keeps its old value.
-        forget_bias: initial bias of the forget gate.
-        checkpoint: True to hold only input and states for the backward and compute the gates once more there; a
-            number k to hold the states of every k-th step and compute all between once more.
-        device: device of the parameters.
-        dtype: type of the parameters.
-
     Raises:
         ValueError: naming the argument, its rule and its value.
 
@@ -98,20 +107,16 @@ class ConvLSTM2d(RecurrentLayer):
         (torch.Size([4, 10, 10, 25, 25]), torch.Size([2, 10, 10, 25, 25]))
     """
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 2
 
 
-class ConvLSTM3d(RecurrentLayer):
+class ConvLSTM3d(ConvLSTMOptions, Projected, RecurrentLayer):
     """Convolutional LSTM over volumes ``(T, N, C, D, H, W)``; see :class:`ConvLSTM2d`."""
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 3
 
 
-class LSTMCell(RecurrentCell):
+class LSTMCell(LSTMOptions, ProjectedCell, RecurrentCell):
     """One step of :class:`LSTM`, as ``torch.nn.LSTMCell``.
 
     Example:
@@ -120,19 +125,14 @@ class LSTMCell(RecurrentCell):
         torch.Size([4, 5])
     """
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
 
-
-class ConvLSTM1dCell(RecurrentCell):
+class ConvLSTM1dCell(ConvLSTMOptions, ProjectedCell, RecurrentCell):
     """One step of :class:`ConvLSTM1d`."""
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 1
 
 
-class ConvLSTM2dCell(RecurrentCell):
+class ConvLSTM2dCell(ConvLSTMOptions, ProjectedCell, RecurrentCell):
     """One step of :class:`ConvLSTM2d`.
 
     Example:
@@ -141,14 +141,10 @@ class ConvLSTM2dCell(RecurrentCell):
         torch.Size([4, 5, 9, 11])
     """
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 2
 
 
-class ConvLSTM3dCell(RecurrentCell):
+class ConvLSTM3dCell(ConvLSTMOptions, ProjectedCell, RecurrentCell):
     """One step of :class:`ConvLSTM3d`."""
 
-    step_rule = LSTMStep
-    _takes = _LSTM_ONLY
     spatial_axes = 3

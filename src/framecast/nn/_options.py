@@ -1,220 +1,190 @@
-"""Checks of the arguments that shape a layer, and their spreading over layers and spatial axes.
+"""Modules made from options: a class declares each once, and constructor, checks and documentation follow from it.
 
-An int stands for all layers and axes, a tuple for the axes of every layer, a list for the layers (a list inside a
-list, as YAML writes it, for the axes).
+A static type checker reads the declarations as the fields of a dataclass, and so knows the arguments of every class.
 """
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, replace
+from typing import Any, ClassVar, dataclass_transform
 
-from framecast.functional import PADDING_MODES, PEEPHOLES, LayerSpec, Projection, StepRule
+from torch import nn
 
-Size = int | Sequence[int]
-PerLayer = Size | list[Any]
-T = TypeVar("T")
-
-
-def whole(name: str, value: object, least: int) -> int:
-    """Return ``value`` as an int of at least ``least``.
-
-    Raises:
-        ValueError: if it is not a whole number, or too small.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueError(f"`{name}` must be a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"`{name}` (={value}) must be at least {least}")
-    return int(value)
+from framecast.functional import REQUIRED, Option, StepRule, document, options_of_rule, unknown_option
 
 
-def flag(name: str, value: object) -> bool:
-    """Return ``value`` if it is a bool.
-
-    Raises:
-        ValueError: if it is anything else.
-    """
-    if not isinstance(value, bool):
-        raise ValueError(f"`{name}` must be True or False, got {value!r}")
-    return value
-
-
-def probability(name: str, value: object) -> float:
-    """Return ``value`` as a float from 0 to 1.
-
-    Raises:
-        ValueError: if it is not a number, or out of range.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
-        raise ValueError(f"`{name}` must be a probability from 0 to 1, got {value!r}")
-    return float(value)
-
-
-def choice(name: str, value: T, choices: Sequence[T]) -> T:
-    """Return ``value`` if it is among ``choices``.
-
-    Raises:
-        ValueError: if it is not.
-    """
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value
-
-
-def per_layer(name: str, value: Any, layers: int) -> list[Any]:
-    """Spread ``value`` over the layers.
-
-    Raises:
-        ValueError: if a list has another length than there are layers.
-    """
-    if not isinstance(value, list):
-        return [value] * layers
-    if len(value) != layers:
-        raise ValueError(f"`{name}` (={value}) lists {len(value)} layers, but there are {layers}")
-    return value
-
-
-def per_axis(name: str, value: Any, axes: int, least: int) -> tuple[int, ...]:
-    """Spread ``value`` over the spatial axes.
-
-    Raises:
-        ValueError: if it has another number of axes, or an entry that is not a whole number of at least ``least``.
-    """
-    if not isinstance(value, (tuple, list)):
-        return (whole(name, value, least),) * axes
-    if len(value) != axes:
-        raise ValueError(f"`{name}` (={value}) gives {len(value)} axes, but the layer has {axes}")
-    return tuple(whole(name, v, least) for v in value)
-
-
-def padding_of(value: Any, axes: int, kernel_size: tuple[int, ...]) -> str | tuple[int, ...]:
-    """Padding of the input projection: ``"same"``, or ints per axis; ``"valid"`` is 0.
-
-    Raises:
-        ValueError: if it is another string, or not whole numbers.
-    """
-    if isinstance(value, str):
-        return "same" if choice("padding", value, ("same", "valid")) == "same" else (0,) * axes
-    return per_axis("padding", value, axes, 0)
-
-
-def zoneout_of(value: Any) -> tuple[float, float]:
-    """Zoneout probabilities of h and c.
-
-    Raises:
-        ValueError: if they are not one or two probabilities.
-    """
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise ValueError(f"`zoneout` must be a probability or a pair (h, c), got {value!r}")
-        return probability("zoneout", value[0]), probability("zoneout", value[1])
-    return (probability("zoneout", value),) * 2
-
-
-def layer_spec(
-    rule: StepRule,
+def option(
     *,
-    axes: int,
-    input_size: int,
-    hidden_size: int,
-    bias: tuple[str, ...],
-    parts: int = 1,
-    proj_size: Any = 0,
-    kernel_size: Any = 3,
-    recurrent_kernel_size: Any = None,
-    stride: Any = 1,
-    padding: Any = "same",
-    dilation: Any = 1,
-    recurrent_dilation: Any = 1,
-    groups: int = 1,
-    padding_mode: str = "zeros",
-    peephole: str | None = None,
-    frame_size: tuple[int, ...] | None = None,
-    norm: str | None = None,
-    recurrent_dropout: float = 0.0,
-    zoneout: Any = 0.0,
-) -> LayerSpec:
-    """Check the options of one layer and describe it. See :class:`framecast.nn.ConvLSTM2d` for their meaning.
+    default: Any = REQUIRED,
+    meaning: str = "",
+    rule: Callable[..., Any] | None = None,
+    spatial: bool = False,
+    per_layer: bool = False,
+    kw_only: bool = True,
+    stored: bool = True,
+) -> Any:
+    """Declare an option; see :class:`framecast.functional.Option` for the arguments.
 
     Args:
-        rule: the step rule.
-        axes: number of spatial axes.
-        input_size: input channels.
-        hidden_size: hidden channels.
-        bias: names of the biases.
-        parts: blocks stacked in the input's channels (2 above a bidirectional layer).
-        proj_size: output channels, 0 for none of its own.
-        kernel_size: kernel of the input projection.
-        recurrent_kernel_size: kernel of the recurrent projection; None for the same.
-        stride: stride of the input projection.
-        padding: padding of the input projection.
-        dilation: dilation of the input projection.
-        recurrent_dilation: dilation of the recurrent projection.
-        groups: groups inside every gate.
-        padding_mode: padding mode of both.
-        peephole: kind of peephole.
-        frame_size: spatial size of this layer's input, where known.
-        norm: kind of normalisation.
-        recurrent_dropout: dropout of the recurrent h.
-        zoneout: zoneout probabilities.
-
-    Raises:
-        ValueError: naming the argument, its rule and its value.
+        default: the value where the caller gives none; or a definition, of an option that is defined elsewhere.
+        meaning: what it does.
+        rule: its check.
+        spatial: it concerns spatial axes.
+        per_layer: a list gives one value per layer.
+        kw_only: it may be given by keyword only.
+        stored: it becomes an attribute.
     """
-    hidden_size = whole("hidden_size", hidden_size, 1)
-    proj_size = whole("proj_size", proj_size, 0)
-    if proj_size >= hidden_size:
-        raise ValueError(f"`proj_size` (={proj_size}) must be smaller than `hidden_size` (={hidden_size})")
-    choice("padding_mode", padding_mode, PADDING_MODES)
-    choice("peephole", peephole, (None, *(PEEPHOLES if axes else PEEPHOLES[:1])))
-    choice("norm", norm, (None, "group"))
-    kernel = per_axis("kernel_size", kernel_size, axes, 1) if axes else ()
-    recurrent_kernel = kernel
-    if axes and recurrent_kernel_size is not None:
-        recurrent_kernel = per_axis("recurrent_kernel_size", recurrent_kernel_size, axes, 1)
-    project = Projection(
-        axes=axes,
-        kernel_size=kernel,
-        stride=per_axis("stride", stride, axes, 1),
-        dilation=per_axis("dilation", dilation, axes, 1),
-        padding=padding_of(padding, axes, kernel),
-        padding_mode=padding_mode,
-        groups=groups,
-        parts=parts,
-    )
-    recurrent = Projection(
-        axes=axes,
-        kernel_size=recurrent_kernel,
-        stride=(1,) * axes,
-        dilation=per_axis("recurrent_dilation", recurrent_dilation, axes, 1),
-        padding_mode=padding_mode,
-        groups=groups,
-    )
-    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("proj_size", proj_size)):
-        if size % groups:
-            raise ValueError(f"`{name}` (={size}) must be divisible by `groups` (={groups})")
-    if norm is not None and axes == 0 and hidden_size == groups:
-        raise ValueError(
-            f"`norm` {norm!r} needs more than one channel per group without spatial axes: "
-            f"`hidden_size` (={hidden_size}) equals `groups` (={groups})"
-        )
-    if peephole == "pixel" and frame_size is None:
-        raise ValueError("`peephole` 'pixel' has a weight per position and needs `spatial_size`, the size of the input")
-    if peephole != "pixel":
-        frame_size = None
-    return LayerSpec(
-        rule,
-        input_size,
-        hidden_size,
-        input=project,
-        recurrent=recurrent,
-        proj_size=proj_size,
-        bias=bias,
-        peephole=peephole,
-        state_size=None if frame_size is None else project.output_size(frame_size),
-        norm=norm is not None,
-        recurrent_dropout=probability("recurrent_dropout", recurrent_dropout),
-        zoneout=zoneout_of(zoneout),
-    )
+    if isinstance(default, Option):
+        return replace(default, positional=not kw_only)
+    return Option(default, meaning, rule, spatial, per_layer, not kw_only, stored)
+
+
+class _Signature:
+    """The signature of a class whose constructor takes its options, made when somebody asks for it."""
+
+    def __get__(self, instance: object, owner: type[OptionModule]) -> inspect.Signature:
+        if owner.__init__ is not OptionModule.__init__:
+            raise AttributeError("__signature__")  # a constructor of the class's own
+        types: dict[str, Any] = {}
+        for part in (getattr(owner, "step_rule", None), *reversed(owner.__mro__)):
+            if isinstance(part, type) and issubclass(part, (OptionModule, StepRule)):
+                types |= _annotations(part)
+        return inspect.Signature([o.parameter(name, types.get(name, Any)) for name, o in owner._options.items()])
+
+
+def _annotations(owner: type) -> dict[str, Any]:
+    try:
+        types = inspect.get_annotations(owner, eval_str=True)
+    except NameError:  # a name that is imported for type checkers only
+        types = inspect.get_annotations(owner)
+    return {name: hint.type if isinstance(hint, InitVar) else hint for name, hint in types.items()}
+
+
+@dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(option,))
+class OptionModule(nn.Module):
+    """A module whose constructor takes the options that its class and its bases declare.
+
+    Arguments by position come in the order of declaration, those of the bases first, as in dataclasses. Every option
+    becomes an attribute; then ``__post_init__`` is called with those that do not.
+    """
+
+    step_rule: ClassVar[Callable[..., StepRule]]
+    spatial_axes: ClassVar[int] = 0
+    __signature__: ClassVar[Any] = _Signature()
+    _options: ClassVar[Mapping[str, Option]] = {}
+    _options_of_all: ClassVar[dict[str, Option]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Gather the options and describe them in the docstring."""
+        super().__init_subclass__()
+        OptionModule._options_of_all.update({k: o for k, o in vars(cls).items() if isinstance(o, Option)})
+        cls._options = _gather(cls)
+        cls.__doc__ = document(vars(cls).get("__doc__") or "", cls._options)
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__()
+        values = self._bind(arguments, options)
+        passed = {name: o.check(name, values.pop(name), 0) for name, o in self._options.items() if not o.stored}
+        vars(self).update(values)  # not by setattr, which takes modules (activations may be some) for children
+        self.__post_init__(**passed)
+
+    def __post_init__(self, device: Any, dtype: Any) -> None:
+        """Complete the construction; the options are attributes."""
+
+    @classmethod
+    def _bind(cls, arguments: tuple[object, ...], options: Mapping[str, object]) -> dict[str, Any]:
+        """Values of all options.
+
+        Raises:
+            TypeError: if the caller gave too many, too few or one twice, or a name that no class has.
+            ValueError: if an option has no meaning for this class.
+        """
+        name_of_class = cls.__name__
+        places = [name for name, o in cls._options.items() if o.positional]
+        if len(arguments) > len(places):
+            raise TypeError(
+                f"{name_of_class}() takes {len(places)} arguments by position ({', '.join(places)}), "
+                f"got {len(arguments)}"
+            )
+        values = dict(zip(places, arguments, strict=False))
+        for name, value in options.items():
+            if name in values:
+                raise TypeError(f"{name_of_class}() got `{name}` by position and by keyword")
+            if name in cls._options:
+                values[name] = value
+            else:
+                cls._refuse(name, value)
+        for name, o in cls._options.items():
+            if values.setdefault(name, o.default) is REQUIRED:
+                raise TypeError(f"{name_of_class}() needs `{name}`")
+        return values
+
+    @classmethod
+    def _refuse(cls, name: str, value: object) -> None:
+        """Refuse an option that the class does not have; its default in other classes does no harm."""
+        known = OptionModule._options_of_all.get(name)
+        if known is None:
+            raise unknown_option(cls.__name__, name, cls._options)
+        if value != known.default:
+            lack = "no spatial axes" if known.spatial and cls.spatial_axes == 0 else "no such option"
+            raise ValueError(f"`{name}` (={value!r}) has no meaning here: {cls.__name__} has {lack}")
+
+    def _check(self) -> dict[str, Any]:
+        """Check all options; return their values, spread over the axes."""
+        axes = self.spatial_axes
+        return self._note({name: o.check(name, getattr(self, name), axes) for name, o in self._stored().items()})
+
+    def _check_layers(self, layers: int) -> list[dict[str, Any]]:
+        """Check all options; return the values of every layer, spread over the axes."""
+        axes = self.spatial_axes
+        columns = {name: o.spread(name, getattr(self, name), axes, layers) for name, o in self._stored().items()}
+        values = [{name: column[k] for name, column in columns.items()} for k in range(layers)]
+        self._note(values[0])
+        return values
+
+    def _stored(self) -> dict[str, Option]:
+        return {name: o for name, o in self._options.items() if o.stored}
+
+    def _note(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep checked values as attributes, where nothing was spread."""
+        vars(self).update({k: values[k] for k, o in self._stored().items() if not (o.spatial or o.per_layer)})
+        return values
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a pickled state; options that were not attributes when it was written get their values."""
+        super().__setstate__(state)
+        values = {name: o.default for name, o in self._options.items() if o.stored} | state.get("_shown", {})
+        vars(self).update({name: value for name, value in values.items() if name not in state})
+
+    def extra_repr(self) -> str:
+        """The options that differ from their defaults, as torch prints them."""
+        shown = []
+        for name, o in self._options.items():
+            if o.default is REQUIRED:
+                shown.append(repr(getattr(self, name)))
+            elif o.stored and (name == "kernel_size" or getattr(self, name) != o.default):
+                shown.append(f"{name}={getattr(self, name)!r}")
+        return ", ".join(shown)
+
+
+def _gather(owner: type[OptionModule]) -> dict[str, Option]:
+    """The options of a class: those by position, those of its step rule alone, and those by keyword."""
+    by_position: dict[str, Option] = {}
+    by_keyword: dict[str, Option] = {}
+    for base in reversed(owner.__mro__):
+        by_position |= {name: o for name, o in vars(base).items() if isinstance(o, Option) and o.positional}
+    for base in owner.__mro__:
+        for name, o in vars(base).items():
+            if isinstance(o, Option) and not o.positional:
+                by_keyword.setdefault(name, o)
+    declared = by_position | by_keyword
+    rule = options_of_rule(owner.step_rule) if hasattr(owner, "step_rule") else {}
+    own = {name: o for name, o in rule.items() if name not in declared}
+    return {name: _as_declared(rule.get(name), o) for name, o in (by_position | own | by_keyword).items()}
+
+
+def _as_declared(rule: Option | None, o: Option) -> Option:
+    """The definition of the step rule, where there is one, by position where the class says so."""
+    return o if rule is None else replace(rule, positional=o.positional)

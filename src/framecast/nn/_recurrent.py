@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from framecast.functional import Batch, State, unroll
+from framecast.functional import Batch, State, flag, unroll, whole
 
 from ._layer import check_lengths
-from ._options import flag, whole
 from ._states import describe
 
 

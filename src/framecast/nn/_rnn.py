@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-
 from framecast.functional import Activation, RNNStep
 
+from ._base import Convolutional, RecurrentModule
 from ._cell import RecurrentCell
-from ._layer import RecurrentLayer
-from ._options import PerLayer
+from ._layer import RecurrentLayer, Stack
+from ._options import option
 
 
-class _RNNLayer(RecurrentLayer):
-    """An RNN's constructor takes ``nonlinearity`` fourth, as torch's does."""
+class RNNOptions(RecurrentModule):
+    """The options of an RNN: ``nonlinearity`` is the fourth by position, as torch's."""
 
     step_rule = RNNStep
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int | list[int],
-        num_layers: int = 1,
-        nonlinearity: str | Activation = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        *,
-        kernel_size: PerLayer = 3,
-        recurrent_kernel_size: PerLayer | None = None,
-        stride: PerLayer = 1,
-        padding: str | PerLayer = "same",
-        dilation: PerLayer = 1,
-        recurrent_dilation: PerLayer = 1,
-        groups: int = 1,
-        padding_mode: str = "zeros",
-        norm: str | None = None,
-        recurrent_dropout: float = 0.0,
-        zoneout: float | tuple[float, float] = 0.0,
-        checkpoint: bool | int = False,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        options = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        super().__init__(**options)
+    proj_size = 0  # as torch's
+    nonlinearity: str | Activation = option(default=RNNStep.nonlinearity, kw_only=False)
 
 
-class RNN(_RNNLayer):
+class RNN(RecurrentLayer, RNNOptions, Stack):
     """Simple recurrent layer, as ``torch.nn.RNN``: ``h' = nonlinearity(W_ih x + b + W_hh h)``.
-
-    ``nonlinearity`` is ``"tanh"``, ``"relu"`` or any other of the table of activations, or a callable. The keywords
-    are those of :class:`ConvLSTM2d` that concern neither space nor gates nor a cell state.
 
     Example:
         >>> output, h_n = RNN(3, 5, 2, "relu")(torch.randn(7, 4, 3))
@@ -61,17 +28,18 @@ class RNN(_RNNLayer):
     """
 
 
-class ConvRNN1d(_RNNLayer):
+class ConvRNN1d(Convolutional, RecurrentLayer, RNNOptions, Stack):
     """Convolutional RNN over frames with one axis ``(T, N, C, W)``; see :class:`ConvRNN2d`."""
 
     spatial_axes = 1
 
 
-class ConvRNN2d(_RNNLayer):
+class ConvRNN2d(Convolutional, RecurrentLayer, RNNOptions, Stack):
     """Convolutional RNN over frames ``(T, N, C, H, W)``, with the interface of ``torch.nn.RNN``.
 
-    ``h_t = nonlinearity(W * x_t + U * h_{t-1} + b)``. The arguments are those of :class:`ConvLSTM2d`, with
-    ``nonlinearity`` fourth, but for those of gates and of a cell state.
+    ``h_t = nonlinearity(W * x_t + U * h_{t-1} + b)``.
+
+    An int stands for all layers and axes, a tuple gives one value per axis, a list one per layer.
 
     Example:
         >>> output, h_n = ConvRNN2d(1, 8, kernel_size=3)(torch.randn(6, 2, 1, 15, 20))
@@ -82,34 +50,29 @@ class ConvRNN2d(_RNNLayer):
     spatial_axes = 2
 
 
-class ConvRNN3d(_RNNLayer):
+class ConvRNN3d(Convolutional, RecurrentLayer, RNNOptions, Stack):
     """Convolutional RNN over volumes ``(T, N, C, D, H, W)``; see :class:`ConvRNN2d`."""
 
     spatial_axes = 3
 
 
-class RNNCell(RecurrentCell):
+class RNNCell(RNNOptions, RecurrentCell):
     """One step of :class:`RNN`, as ``torch.nn.RNNCell``."""
 
-    step_rule = RNNStep
 
-
-class ConvRNN1dCell(RecurrentCell):
+class ConvRNN1dCell(Convolutional, RNNOptions, RecurrentCell):
     """One step of :class:`ConvRNN1d`."""
 
-    step_rule = RNNStep
     spatial_axes = 1
 
 
-class ConvRNN2dCell(RecurrentCell):
+class ConvRNN2dCell(Convolutional, RNNOptions, RecurrentCell):
     """One step of :class:`ConvRNN2d`."""
 
-    step_rule = RNNStep
     spatial_axes = 2
 
 
-class ConvRNN3dCell(RecurrentCell):
+class ConvRNN3dCell(Convolutional, RNNOptions, RecurrentCell):
     """One step of :class:`ConvRNN3d`."""
 
-    step_rule = RNNStep
     spatial_axes = 3
