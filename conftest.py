@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tests.support import ids, processor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +23,22 @@ def pytest_configure(config: pytest.Config) -> None:
     # New tensors and modules are made on it, in tests, doctests and helpers alike.
     if device.type != "cpu":
         torch.set_default_device(device)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return processor.describe(config.getoption("--kernel"))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    return ids.name(val)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> Iterator[Any]:
+    items = yield
+    if isinstance(items, list) and (wrong := ids.faults(items)):
+        raise collector.CollectError("\n".join(["these cases need names of their own:", *wrong]))
+    return items
 
 
 @pytest.fixture(autouse=True)

@@ -57,11 +57,7 @@ def arguments_of(options):
     return {name: value for name, value in options.items() if name not in ("proj_size", "peephole")}
 
 
-@pytest.mark.parametrize(
-    ("kind", "axes", "options"),
-    list(cases()),
-    ids=lambda options: re.sub(r" object at 0x\w+| of type", "", str(options)),
-)
+@pytest.mark.parametrize(("kind", "axes", "options"), list(cases()))
 def test_functions_equal_layers(kind, axes, options):
     layer = build(f"Conv{kind}{axes}d" if axes else kind, axes, options, bidirectional=True)
     function = getattr(functional, kind.lower())

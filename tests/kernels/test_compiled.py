@@ -109,7 +109,11 @@ def test_the_library_is_kept_in_a_folder_closed_to_others(fresh, monkeypatch):
 
 
 @needs_compiler
-@pytest.mark.parametrize("damage", [lambda content: content[:5000], lambda content: b"x" + content[1:], lambda _: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[:5000], lambda content: b"x" + content[1:], lambda _: b""],
+    ids=["cut short", "one byte", "empty"],
+)
 def test_a_damaged_library_is_compiled_anew(fresh, damage):
     assert _compiled.why_not() is None
     library = compiled(fresh)

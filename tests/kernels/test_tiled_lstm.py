@@ -206,6 +206,7 @@ def test_frames_too_large_for_the_workspace_go_step_by_step(monkeypatch, passes)
         ("c", lambda t: t.bfloat16()),
         *((which, change) for which in "hc" for change in (lambda t: t[:1, :1, :1, :1], lambda t: t[:, :9])),
     ],
+    ids=["c float64", "c bfloat16", "h of one number", "h of half size", "c of one number", "c of half size"],
 )
 def test_states_that_do_not_fit_are_left_to_others(which, change, passes):
     layer, state = build(), {name: torch.randn(2, 18, *SIZES[2]) for name in "hc"}

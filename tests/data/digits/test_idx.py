@@ -125,6 +125,7 @@ def test_download_never_overwrites(tmp_path, mirror):
         ((200, b"cont", 400), (ValueError, OSError), "arrived with MD5|could not be downloaded"),
         ((404, b"", 0), OSError, "could not be downloaded.*404"),
     ],
+    ids=["other content", "cut short", "not found"],
 )
 def test_failed_download_leaves_nothing(tmp_path, mirror, answer, error, message):
     url, files, _ = mirror

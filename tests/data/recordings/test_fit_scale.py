@@ -23,6 +23,7 @@ def test_fit_leaves_nan_out():
         (([recording(1, 2)], "max"), r"`scale` \(='max'\) must be min-max, percentiles or two numbers"),
         (([recording(1, 2)], "percentiles", (60, 40)), r"`percentiles` \(=\(60, 40\)\)"),
     ],
+    ids=["one value", "no recordings", "unknown scale", "percentiles that fall"],
 )
 def test_fit_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
