@@ -4,18 +4,26 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # Idle threads sleep instead of spinning: on a busy machine two spinning pools slow each other down many times.
 export GOMP_SPINCOUNT ?= 1000
-# The tests of layers that are run once more with each of the other kernels; compilers and export choose none.
+# Tests of layers, run once more with each of the other kernels; compilers and export choose none.
 LAYERS = tests/nn --ignore tests/nn/test_compile_export.py
+# Tests of kernels, run once more with the matrix unit and without compiled code; those of one kind first.
+KERNELS = tests/kernels/test_passes.py tests/kernels/test_memory.py
+UNIT = tests/kernels/test_tiles.py tests/kernels/test_tiled_lstm.py $(KERNELS)
+# The matrix unit itself where the processor has one, plain C in its place elsewhere.
+TILES ?= $(shell grep -qsw amx_bf16 /proc/cpuinfo && echo 1 || echo emulate)
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .PHONY: demo test check bench mutants setup clean
 
 demo: setup  ## train, test and report in a few minutes
 	$(BIN)/framecast demo forecast
 
-test: setup check  ## every check that CI runs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q --cov=framecast --cov-report=term-missing:skip-covered --cov-fail-under=90
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q $(LAYERS) --kernel reference
-	OMP_NUM_THREADS=1 TRITON_INTERPRET=1 $(BIN)/python -m pytest -n 2 -q $(LAYERS) --kernel triton
+test: setup check  ## every check that CI runs: all tests, then those of layers and kernels in each of their ways
+	FRAMECAST_TILES=0 $(PYTEST) --cov=framecast --cov-report=
+	FRAMECAST_TILES=$(TILES) $(PYTEST) $(UNIT) --cov=framecast --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=90
+	FRAMECAST_NATIVE=0 $(PYTEST) $(KERNELS)
+	$(PYTEST) $(LAYERS) --kernel reference
+	TRITON_INTERPRET=1 $(PYTEST) $(LAYERS) tests/kernels/test_memory.py::test_triton --kernel triton
 
 check: setup
 	$(BIN)/ruff check .
@@ -31,7 +39,7 @@ mutants: setup  ## plant faults in the layers; every one must be caught by their
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Framecast needs Python 3.10 or newer; say which with PYTHON=...")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Framecast needs Python 3.11 or newer; say which with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip setuptools wheel
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'

@@ -5,6 +5,7 @@ import functools
 
 import pytest
 import torch
+from tests.support.comparison import assert_same
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
@@ -89,13 +90,6 @@ def everything(layer, x, hx=None, kernel="sequence", ran="sequence", **call):
         (r * torch.randn(r.shape, generator=generator, dtype=r.dtype, device="cpu").to(r)).sum() for r in results
     )
     return [*results, *torch.autograd.grad(loss, [*inputs, *layer.parameters()])]
-
-
-def assert_same(found, expected, tolerance):
-    for ours, theirs in zip(found, expected, strict=True):
-        assert ours.dtype == theirs.dtype
-        error = (ours - theirs).detach().abs().max() / theirs.detach().abs().max().clamp_min(1e-3)
-        assert error < tolerance, (error.item(), tuple(theirs.shape))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
