@@ -16,7 +16,7 @@ def check_seed(seed: int) -> None:
 
 
 def height_and_width(name: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    """Return (H, W) of a size given as one number for both or as a pair, or raise ``ValueError``."""
+    """Return (H, W) of a size, which is one number for both or a pair; raise ``ValueError`` for another."""
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or min(pair) < 1:
         raise ValueError(f"`{name}` (={size}) must be positive: one number for both, or (height, width)")

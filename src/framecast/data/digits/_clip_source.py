@@ -13,17 +13,17 @@ _CLIPS = 2**20  # for training
 class MovingDigits(DigitFiles, ImageSource):
     """Clips of one moving digit each; the handwriting of validation and test is in no other part.
 
-    See :class:`MovingDigitClips`. A training clip comes again, on the same path, after a million others.
+    See :class:`MovingDigitClips`. A training clip comes again, on the same path, after 2**20 others.
 
     Args:
         size: frame size in pixels: a number, or height and width.
         digit_size: height and width of a digit in pixels.
-        min_frames: fewest frames of a clip.
-        max_frames: most frames of a clip.
+        min_frames: smallest number of frames in a clip.
+        max_frames: largest number of frames in a clip.
         speed: pixels per frame: a number, or low and high, between which each clip's own is drawn.
-        train_length: clips, or pairs, that count as one epoch.
-        val_length: validation clips.
-        test_length: test clips.
+        train_length: number of clips, or pairs, that count as one epoch.
+        val_length: number of validation clips.
+        test_length: number of test clips.
 
     Raises:
         ValueError: (when the clips are loaded) if a number is out of its range.

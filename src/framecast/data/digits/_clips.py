@@ -1,4 +1,4 @@
-"""Clips of one moving digit each, to tell which digit it is whatever its path.
+"""Clips of one moving digit each: which digit is it, whatever its path?
 
 Shape letters: T longest clip in frames, C channels, H height, W width.
 """
@@ -22,24 +22,24 @@ _ORDER = 1  # keeps the order of the digits apart from the paths of the same see
 class MovingDigitClips(Dataset[dict[str, Tensor]]):
     """Clips of one digit that drifts over a dark frame and bounces off its edges, as in :class:`MovingMNIST`.
 
-    Item `{"image": float32 (T, 1, H, W) in [0, 1], "label": int64 (), "length": int64 ()}`: the frames from `"length"`
-    on are 0. An item is a function of (seed, split, index) alone. Every image of the split is shown once before one is
-    shown again, each time on another path.
+    Item ``{"image": float32 (T, 1, H, W) in [0, 1], "label": int64 (), "length": int64 ()}``: frames from ``"length"``
+    on are 0. An item is a function of (seed, split, index) alone. The data set shows every digit of the split once
+    before it shows one again, on another path.
 
     Args:
-        source: `"builtin"` or a folder with MNIST's files, see :func:`load_digits`.
-        split: `"train"`, `"val"` or `"test"`: no image of a digit is in two of them.
-        length: Number of clips; their frames are made when they are asked for.
-        min_frames: Fewest frames of a clip.
-        max_frames: Most frames of a clip, T.
-        size: Frame size in pixels: a number, or (H, W).
-        digit_size: Height and width of a digit in pixels.
-        speed: Pixels per frame: a number, or (low, high), between which each clip's own is drawn.
-        seed: Clips of another seed are others.
+        source: ``"builtin"`` or a folder with MNIST's files, see :func:`load_digits`.
+        split: ``"train"``, ``"val"`` or ``"test"``: no image of a digit is in two of them.
+        length: number of clips; a clip is drawn when it is read.
+        min_frames: smallest number of frames in a clip.
+        max_frames: largest number of frames in a clip, T.
+        size: frame size in pixels: a number, or (H, W).
+        digit_size: height and width of a digit in pixels.
+        speed: pixels per frame: a number, or (low, high), between which each clip's own is drawn.
+        seed: seed of the clips.
 
     Raises:
-        ValueError: If a number is out of its range or a digit does not fit into the frame.
-        IndexError: For an index out of range.
+        ValueError: if a number is out of its range or a digit does not fit into the frame.
+        IndexError: for an index out of range.
 
     Example:
         >>> clip = MovingDigitClips(split="test", length=5)[3]
@@ -95,7 +95,7 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
         }
 
     def _shuffled_passes(self) -> np.ndarray:
-        """The digit of each clip, so many passes over all of them as it takes."""
+        """Return the index of each clip's digit: as many passes over all digits as there are clips for."""
         count = len(self.digits)
         passes = [
             np.random.default_rng((self.seed, self.split, number, _ORDER)).permutation(count)

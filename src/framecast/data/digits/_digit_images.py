@@ -8,16 +8,16 @@ def load_digit_images(source: str = "builtin", split: str = "train", size: int =
     """Load one split of the built-in digits or of MNIST, see :func:`load_digits`.
 
     Args:
-        source: `"builtin"`, or a folder that holds MNIST's four IDX files.
-        split: `"train"`, `"val"` or `"test"`; no image is in two of them.
-        size: Height and width of an image in pixels.
+        source: ``"builtin"``, or a folder that holds MNIST's four IDX files.
+        split: ``"train"``, ``"val"`` or ``"test"``; no image is in two of them.
+        size: height and width of an image in pixels.
 
     Returns:
         The images, of ten classes.
 
     Raises:
-        FileNotFoundError: If the folder lacks a file.
-        ValueError: If the split is unknown, the size is not positive or a file is damaged.
+        FileNotFoundError: if the folder lacks a file.
+        ValueError: if the split is unknown, the size is not positive or a file is damaged.
 
     Example:
         >>> len(load_digit_images(split="test"))

@@ -25,17 +25,17 @@ def load_digits(
     files, for validation; its test files are the test split.
 
     Args:
-        source: `"builtin"`, or a folder that holds MNIST's four IDX files, gzipped or not.
-        split: `"train"`, `"val"` or `"test"`.
-        size: Height and width of an image in pixels. Digits of another size are resized (bicubic).
-        download: Fetch MNIST's files that are missing into the folder.
+        source: ``"builtin"``, or a folder that holds MNIST's four IDX files, gzipped or not.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        size: height and width of an image in pixels. Digits of another size are resized (bicubic).
+        download: fetch MNIST's files that are missing into the folder.
 
     Returns:
-        Images uint8 `(n, size, size)`, bright on a black ground, and labels int64 `(n,)`. Both are read-only.
+        Images uint8 ``(n, size, size)``, bright on a black ground, and labels int64 ``(n,)``. Both are read-only.
 
     Raises:
-        FileNotFoundError: If the folder lacks a file.
-        ValueError: If the split is unknown, the size is not positive, a file is damaged or has another checksum
+        FileNotFoundError: if the folder lacks a file.
+        ValueError: if the split is unknown, the size is not positive, a file is damaged or has another checksum
             than MNIST's when it is to be downloaded, or a download is asked for without a folder.
 
     Example:

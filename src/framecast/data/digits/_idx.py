@@ -32,14 +32,14 @@ def read_idx(path: str | Path) -> np.ndarray:
     Two zero bytes, a type code, the number of axes, each axis's length as a big-endian 32-bit number, then the values.
 
     Args:
-        path: The file.
+        path: the file.
 
     Returns:
         The values with the file's shape, in the machine's byte order.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is not IDX, or is shorter or longer than its header says.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not IDX, or is shorter or longer than its header says.
 
     Example:
         >>> import tempfile
@@ -70,16 +70,16 @@ def read_idx(path: str | Path) -> np.ndarray:
 def download_mnist(folder: str | Path, base_url: str = MNIST_URL) -> None:
     """Download MNIST's four files, each checked against its MD5 before it gets its name.
 
-    A file that is there with the right checksum is kept; a failed download leaves nothing behind.
+    A file that is there with the right checksum stays; a failed download leaves nothing behind.
 
     Args:
-        folder: Where the files go; created if need be.
-        base_url: Address of the folder that holds them.
+        folder: where the files go; created if need be.
+        base_url: address of the folder that holds them.
 
     Raises:
-        ValueError: If a file that is there, or one that was downloaded, has another checksum. Neither is kept in
-            place of the other: nothing is ever overwritten.
-        OSError: If a download fails.
+        ValueError: if a file that is there, or one that was downloaded, has another checksum. No file is ever
+            overwritten.
+        OSError: if a download fails.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

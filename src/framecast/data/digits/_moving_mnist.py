@@ -19,33 +19,33 @@ _STEP = 0.1  # of the canvas, per frame
 
 
 class MovingMNIST(Dataset[dict[str, Tensor]]):
-    """Sequences of moving digits, made when they are asked for (Srivastava et al. 2015).
+    """Sequences of moving digits (Srivastava et al. 2015); each is drawn when it is read.
 
     A digit's upper left corner starts anywhere on its canvas, the frame less the digit's size, and takes a step in a
-    random direction before every frame, the first included. At an edge it is held and its speed across that edge
-    reversed. Positions are truncated to whole pixels and digits overlaid by maximum. This is the motion of OpenSTL's
-    loader.
+    random direction before every frame, the first included. At an edge the corner stops and its speed across that edge
+    changes sign. Positions are truncated to whole pixels, and digits overlaid by maximum. This is the motion of
+    OpenSTL's loader.
 
-    An item is a function of (seed, split, index) alone: `{"input": (T, 1, H, W), "target": (K, 1, H, W)}`, float32
+    An item is a function of (seed, split, index) alone: ``{"input": (T, 1, H, W), "target": (K, 1, H, W)}``, float32
     in [0, 1].
 
     Args:
-        source: `"builtin"` or a folder with MNIST's files, see :func:`load_digits`.
-        split: `"train"`, `"val"` or `"test"`: no digit is in two of them.
-        length: Number of sequences; any, as nothing is made in advance.
-        input_frames: Number of frames given, T.
-        horizon: Number of frames to forecast, K.
-        size: Frame size in pixels: a number, or (H, W).
-        digits: Number of digits in a sequence.
-        digit_size: Height and width of a digit in pixels.
-        speed: Pixels per frame: a number, or (low, high), between which each digit's own is drawn. Default: a tenth
+        source: ``"builtin"`` or a folder with MNIST's files, see :func:`load_digits`.
+        split: ``"train"``, ``"val"`` or ``"test"``: no digit is in two of them.
+        length: number of sequences; it may be huge, as none is drawn in advance.
+        input_frames: number of frames of the input, T.
+        horizon: number of frames of the target, K.
+        size: frame size in pixels: a number, or (H, W).
+        digits: number of digits in a sequence.
+        digit_size: height and width of a digit in pixels.
+        speed: pixels per frame: a number, or (low, high), between which each digit's own is drawn. Default: a tenth
             of the canvas.
-        seed: Sequences of another seed are others.
-        download: Fetch MNIST's files that are missing.
+        seed: seed of the sequences.
+        download: fetch MNIST's files that are missing.
 
     Raises:
-        ValueError: If a number is out of its range or a digit does not fit into the frame.
-        IndexError: For an index out of range.
+        ValueError: if a number is out of its range or a digit does not fit into the frame.
+        IndexError: for an index out of range.
 
     Example:
         >>> sample = MovingMNIST(split="test", length=5)[-1]
@@ -100,19 +100,19 @@ class MovingMNIST(Dataset[dict[str, Tensor]]):
 
 
 class MovingMNISTTest(Dataset[dict[str, Tensor]]):
-    """The published test sequences, `mnist_test_seq.npy`: 10,000 of 20 frames with two digits (Srivastava et al. 2015).
+    """The published test sequences, ``mnist_test_seq.npy``: 10,000 of 20 frames with two digits.
 
-    Items are those of :class:`MovingMNIST`. The file is mapped, not loaded.
+    They are those of Srivastava et al. 2015. Items are those of :class:`MovingMNIST`. The file is mapped, not loaded.
 
     Args:
-        path: The file, uint8 `(20, n, 64, 64)`.
-        input_frames: Number of frames given, T.
-        horizon: Number of frames to forecast, K; with the input at most 20.
+        path: the file, uint8 ``(20, n, 64, 64)``.
+        input_frames: number of frames of the input, T.
+        horizon: number of frames of the target, K; with the input at most 20.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not an array of that shape and type, or is truncated, or too many frames are asked for.
-        IndexError: For an index out of range.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not an array of that shape and type, or is truncated, or too many frames are asked for.
+        IndexError: for an index out of range.
     """
 
     channels, frame_size = 1, (64, 64)
@@ -135,7 +135,7 @@ class MovingMNISTTest(Dataset[dict[str, Tensor]]):
         return _sample(np.array(frames), self.input_frames)
 
     def _open(self) -> np.ndarray:
-        """Map the file: at every item, which is quick, so that the data set can be sent to worker processes."""
+        """Map the file at every item: that is quick, and a mapped file cannot be sent to worker processes."""
         if not self.path.is_file():
             raise FileNotFoundError(
                 f"{self.path} does not exist: it is mnist_test_seq.npy from "
@@ -151,7 +151,7 @@ class MovingMNISTTest(Dataset[dict[str, Tensor]]):
 
 
 def speed_range(speed: float | tuple[float, float]) -> tuple[float, float]:
-    """Return (low, high) of a speed given as one number or a pair, or raise ``ValueError``."""
+    """Return (low, high) of a speed, which is one number or a pair; raise ``ValueError`` for another."""
     low, high = (speed, speed) if isinstance(speed, int | float) else speed
     if not 0 < low <= high < float("inf"):
         raise ValueError(f"`speed` (={speed}) must be positive, and as a pair (low, high) with low at most high")

@@ -23,23 +23,23 @@ _PURPOSE = 1  # keeps these numbers apart from others of the same seed and keys
 class Affine:
     """Turn, shear, scale and shift images, each by its own random amounts.
 
-    A point `p` of an image, in pixels from its centre with x to the right and y down, moves to `R S p s + t`: the
-    factor `s` uniform in 1 ± `scale`, `S` the shear `[[1, k], [0, 1]]` with `k` uniform in ± `shear`, `R` the rotation
-    by an angle uniform in ± `rotation`, and `t` the shift, uniform in ± `shift` along each axis. Values between pixels
-    are interpolated (bilinear).
+    A point ``p`` of an image, in pixels from its centre with x to the right and y down, moves to ``R S p s + t``: the
+    factor ``s`` is uniform in 1 ± ``scale``; the shear ``S`` is ``[[1, k], [0, 1]]`` with ``k`` uniform in ± ``shear``;
+    the rotation ``R`` is by an angle uniform in ± ``rotation``; and the shift ``t`` is uniform in ± ``shift`` along
+    each axis. Values between pixels are interpolated (bilinear).
 
-    The change is a function of (seed, key) and the image size alone, whichever images are changed together.
+    The change is a function of (seed, key) and the image size alone: other images of a batch make no difference.
 
     Args:
-        rotation: Largest angle in degrees.
-        scale: Largest relative change of size.
-        shift: Largest shift in pixels.
-        shear: Largest shear.
-        padding_mode: What comes in from outside: `"zeros"`, `"border"` or `"reflection"`.
-        seed: Other seeds change images otherwise.
+        rotation: largest angle in degrees.
+        scale: largest relative change of size.
+        shift: largest shift in pixels.
+        shear: largest shear.
+        padding_mode: values of pixels from outside the image: ``"zeros"``, ``"border"`` or ``"reflection"``.
+        seed: seed of the changes.
 
     Raises:
-        ValueError: If an amount is negative or not finite, `scale` is not below 1, or the padding mode is unknown.
+        ValueError: if an amount is negative or not finite, ``scale`` is not below 1, or the padding mode is unknown.
 
     Example:
         >>> image = torch.eye(5)[None]
@@ -65,15 +65,15 @@ class Affine:
             raise ValueError(f"`padding_mode` (={self.padding_mode!r}) must be zeros, border or reflection")
 
     def __call__(self, image: Tensor, key: int) -> Tensor:
-        """Change one image `(C, H, W)`, or a clip `(T, C, H, W)` whose frames change alike."""
+        """Change one image ``(C, H, W)``, or a clip ``(T, C, H, W)`` whose frames change alike."""
         return self.batch(image[None], [key])[0]
 
     def batch(self, images: Tensor, keys: Sequence[int] | np.ndarray) -> Tensor:
         """Change many images at once, each by its key.
 
         Args:
-            images: Floating point `(N, C, H, W)`, or clips `(N, T, C, H, W)`.
-            keys: Keys `(N,)`, not negative.
+            images: floating point ``(N, C, H, W)``, or clips ``(N, T, C, H, W)``.
+            keys: keys ``(N,)``, not negative.
 
         Returns:
             The images, of the same shape.
@@ -84,7 +84,7 @@ class Affine:
         return F.grid_sample(flat, grid, padding_mode=self.padding_mode, align_corners=False).view_as(images)
 
     def _sources(self, keys: Sequence[int] | np.ndarray, height: int, width: int) -> np.ndarray:
-        """Where each pixel of a new image comes from, `(N, 2, 3)`, both in torch's coordinates of -1 to 1."""
+        """Return affine maps ``(N, 2, 3)`` from pixels of a new image to the old, in torch's coordinates of -1 to 1."""
         draws = 2 * uniforms((self.seed, _PURPOSE), keys, 5) - 1
         angle = np.deg2rad(self.rotation * draws[:, 0])
         factor = 1 + self.scale * draws[:, 1]

@@ -1,4 +1,4 @@
-"""Which samples are of which class, and batches that hold several of each.
+"""Samples by class, and batches with equally many samples of several classes.
 
 Shape letters: n samples, K classes.
 """
@@ -15,15 +15,15 @@ class Classes:
     """The samples of each class.
 
     Args:
-        labels: Class labels `(n,)`.
-        names: Names of the classes by label, for messages.
+        labels: class labels ``(n,)``.
+        names: names of the classes by label, for messages.
 
     Attributes:
-        order: Samples sorted by class, `(n,)`.
-        starts: Where each class that occurs begins in `order`, `(K,)`.
-        counts: Its number of samples, `(K,)`.
-        number: For each sample, the number of its class among those that occur, `(n,)`.
-        rank: For each sample, its place within its class, `(n,)`.
+        order: samples sorted by class, ``(n,)``.
+        starts: first place in ``order`` of each class that occurs, ``(K,)``.
+        counts: number of samples of each class that occurs, ``(K,)``.
+        number: number of each sample's class among those that occur, ``(n,)``.
+        rank: place of each sample within its class, ``(n,)``.
     """
 
     def __init__(self, labels: np.ndarray, names: Sequence[str] = ()) -> None:
@@ -35,7 +35,7 @@ class Classes:
         self.rank[self.order] = np.arange(len(labels)) - self.starts[self.number[self.order]]
 
     def check(self, classes: int, images: int, purpose: str) -> None:
-        """Raise ``ValueError`` unless there are so many classes, and so many images of each that occurs."""
+        """Raise ``ValueError`` if there are fewer classes than ``classes``, or fewer than ``images`` of one."""
         if len(self.counts) < classes:
             raise ValueError(f"{purpose} need at least {classes} classes, but the data have {len(self.counts)}")
         for label, count in zip(self.labels.tolist(), self.counts.tolist(), strict=True):
@@ -46,7 +46,7 @@ class Classes:
                 )
 
     def check_scored(self, part: str) -> None:
-        """Raise ``ValueError`` unless there are two images of one class, and two classes."""
+        """Raise ``ValueError`` unless a part has two classes, and two images of one of them."""
         if len(self.counts) < 2 or self.counts.max() < 2:
             raise ValueError(
                 f"the {part} part has {self.counts.sum()} images of {len(self.counts)} classes, but it needs two "
@@ -55,24 +55,24 @@ class Classes:
 
 
 class ClassSampler(Sampler[int]):
-    """Positions for batches that hold as many images of one class as of another.
+    """Positions of samples for batches that hold equally many samples of each of their classes.
 
     The classes of batch b, and their images, are drawn without replacement by (seed, b). A position stands for the
     sample ``position % len(labels)``, and no position comes twice.
 
     Args:
-        labels: Class labels `(n,)`.
-        per_epoch: Samples in an epoch, a multiple of the batch size times `world_size`.
-        batch_size: Samples in a batch.
-        classes_per_batch: Classes in a batch.
-        names: Names of the classes by label, for messages.
-        seed: Seed of the order.
-        start: Returns the number of samples that training has read before.
-        rank: Number of this process among `world_size`, which share every epoch.
-        world_size: Number of processes.
+        labels: class labels ``(n,)``.
+        per_epoch: samples in an epoch, a multiple of the batch size times ``world_size``.
+        batch_size: samples in a batch.
+        classes_per_batch: classes in a batch.
+        names: names of the classes by label, for messages.
+        seed: seed of the order.
+        start: returns the number of samples that training has read before.
+        rank: number of this process among ``world_size``, which share every epoch.
+        world_size: number of processes.
 
     Raises:
-        ValueError: If the batch size is not a multiple of the classes, or there are too few classes or images of one.
+        ValueError: if the batch size is not a multiple of the classes, or there are too few classes or images of one.
 
     Example:
         >>> sampler = ClassSampler(np.array([0, 0, 0, 1, 1, 2, 2]), 8, batch_size=4, classes_per_batch=2, seed=2)

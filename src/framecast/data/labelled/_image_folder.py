@@ -73,12 +73,12 @@ class ImageFolder(ImageSource):
 
     def _pairs(self, images: LabelledImages, pair_list: str) -> Pairs:
         """Pair training images as the list says."""
-        listed = read_pair_list(pair_list, self.folder)
+        pair_file = read_pair_list(pair_list, self.folder)
         places = {path.resolve(): place for place, path in enumerate(self._paths["train"])}
-        numbers = [places.get(path.resolve()) for path in listed.paths]
+        numbers = [places.get(path.resolve()) for path in pair_file.paths]
         rows = [
             (numbers[first], numbers[second], similar)
-            for (first, second), similar in zip(listed.pairs, listed.similar, strict=True)
+            for (first, second), similar in zip(pair_file.pairs, pair_file.similar, strict=True)
             if numbers[first] is not None and numbers[second] is not None
         ]
         if not rows:
@@ -91,14 +91,14 @@ def image_classes(folder: str | Path) -> dict[str, list[Path]]:
     """List the images of each class: a subfolder holds a class and is named after it.
 
     Args:
-        folder: The folder.
+        folder: the folder.
 
     Returns:
         The image files by class, both in natural order (img2 before img10).
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If no subfolder holds images.
+        FileNotFoundError: if there is no such folder.
+        ValueError: if no subfolder holds images.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -116,16 +116,16 @@ def read_image_folder(folder: str | Path, size: int | tuple[int, int] = 64, gray
     """Read all images of a folder with a subfolder for each class, see :func:`read_image`.
 
     Args:
-        folder: The folder.
-        size: Height and width, one number for both or a pair.
-        grayscale: Turn colour into grey; otherwise grey images become RGB.
+        folder: the folder.
+        size: height and width, one number for both or a pair.
+        grayscale: turn colour into grey; otherwise grey images become RGB.
 
     Returns:
         The images, sorted by class.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If no subfolder holds images, or one cannot be read.
+        FileNotFoundError: if there is no such folder.
+        ValueError: if no subfolder holds images, or one cannot be read.
     """
     classes = image_classes(folder)
     labels = [label for label, paths in enumerate(classes.values()) for _ in paths]
@@ -141,15 +141,15 @@ def split_image_folder(
 ) -> tuple[dict[str, Labelled], list[str]]:
     """Split a folder of images into training, validation and test: never one image in two of them.
 
-    Subfolders ``train``, ``val`` and ``test``, with a folder for each class in each, are taken as they are; classes may
-    be in some of them alone. Otherwise the images of each class are shuffled and split by the fractions, at least two
+    Subfolders ``train``, ``val`` and ``test``, each with a folder for each class, are the parts; a class may be in some
+    of them alone. Otherwise the images of each class are shuffled and split by the fractions, at least two
     of a class for each part, as pairs need.
 
     Args:
         folder: the folder.
         fractions: parts for training, validation and test; positive, with a sum of 1.
         seed: another seed, another split.
-        record: the split that a run recorded, to be taken instead if it is of this folder.
+        record: the split that a run recorded; it replaces subfolders and fractions if it is of this folder.
 
     Returns:
         Files and labels by ``"train"``, ``"val"`` and ``"test"``, and the names of the classes by label.
@@ -160,14 +160,14 @@ def split_image_folder(
     """
     folder = Path(folder)
     subfolders = split_subfolders(folder)
-    listed = {part: image_classes(path) for part, path in subfolders.items()} or {"": image_classes(folder)}
-    files = [path for classes in listed.values() for paths in classes.values() for path in paths]
+    folders = {part: image_classes(path) for part, path in subfolders.items()} or {"": image_classes(folder)}
+    files = [path for classes in folders.values() for paths in classes.values() for path in paths]
     parts = None if record is None else recorded_parts(record, folder, files, "images")
     if parts is None and subfolders:
-        parts = {part: [path for paths in classes.values() for path in paths] for part, classes in listed.items()}
+        parts = {part: [path for paths in classes.values() for path in paths] for part, classes in folders.items()}
     elif parts is None:
         check_fractions(fractions, seed)
-        shares = [_shares(name, paths, fractions, seed) for name, paths in listed[""].items()]
+        shares = [_shares(name, paths, fractions, seed) for name, paths in folders[""].items()]
         parts = {part: [path for share in shares for path in share[part]] for part in PARTS}
     return _labelled(parts, sorted if subfolders else _naturally_sorted)
 

@@ -23,16 +23,16 @@ def read_image(path: str | Path, size: int | tuple[int, int], grayscale: bool = 
     image become 8.
 
     Args:
-        path: A file of one image: PNG, JPEG, GIF, TIFF, BMP, PGM or PPM.
-        size: Height and width, one number for both or a pair.
-        grayscale: Turn colour into grey; otherwise grey images become RGB.
+        path: a file of one image: PNG, JPEG, GIF, TIFF, BMP, PGM or PPM.
+        size: height and width, one number for both or a pair.
+        grayscale: turn colour into grey; otherwise grey images become RGB.
 
     Returns:
-        uint8 `(C, H, W)`, 1 channel with `grayscale` and 3 without.
+        uint8 ``(C, H, W)``, 1 channel with ``grayscale`` and 3 without.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, holds several images or floating-point values, or the size is not positive.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, holds several images or floating-point values, or the size is not positive.
 
     Example:
         >>> import tempfile
@@ -62,16 +62,16 @@ def read_images(paths: Sequence[str | Path], size: int | tuple[int, int], graysc
     """Read image files into one array, see :func:`read_image`.
 
     Args:
-        paths: The files, at least one.
-        size: Height and width, one number for both or a pair.
-        grayscale: Turn colour into grey; otherwise grey images become RGB.
+        paths: the files, at least one.
+        size: height and width, one number for both or a pair.
+        grayscale: turn colour into grey; otherwise grey images become RGB.
 
     Returns:
-        uint8 `(n, C, H, W)`.
+        uint8 ``(n, C, H, W)``.
 
     Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If there are none, or one cannot be read.
+        FileNotFoundError: if a file is missing.
+        ValueError: if there are none, or one cannot be read.
     """
     if not paths:
         raise ValueError("`paths` must name at least one image")

@@ -18,7 +18,7 @@ class ImageParts:
             of ``classes`` by label.
         val: data set of validation.
         test: data set of the test.
-        pairs: the pairs of training images to train on, where they are listed.
+        pairs: the pairs of training images to train on, where the source names them.
     """
 
     train: Any

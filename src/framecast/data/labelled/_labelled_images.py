@@ -18,22 +18,22 @@ ImageTransform = Callable[[Tensor, int], Tensor]
 class LabelledImages(Dataset[dict[str, Tensor]]):
     """Images with class labels, held in memory as bytes.
 
-    Item `{"image": float32 (C, H, W) in [0, 1], "label": int64 ()}`, and int64 `"group"` and `"writer"` where they are
+    Item ``{"image": float32 (C, H, W) in [0, 1], "label": int64 ()}``, and int64 ``"group"`` and ``"writer"`` if
     known.
 
     Args:
-        images: uint8 `(n, C, H, W)`, or `(n, H, W)` of one channel.
-        labels: Class labels `(n,)`, from 0.
-        classes: Names of the classes, by label.
-        groups: Which group of classes each image belongs to `(n,)`, such as its alphabet.
-        writers: Who made each image `(n,)`.
-        group_names: Names of the groups, by number.
-        transform: Function of an image and its index, applied to what is returned.
+        images: uint8 ``(n, C, H, W)``, or ``(n, H, W)`` of one channel.
+        labels: class labels ``(n,)``, from 0.
+        classes: names of the classes, by label.
+        groups: number of each image's group of classes ``(n,)``, for example its alphabet.
+        writers: number of the person who drew each image ``(n,)``.
+        group_names: names of the groups, by number.
+        transform: function that changes an image, from the image and its index.
 
     Raises:
-        ValueError: If there are no images, their type or shape is another, labels, groups or writers are of another
-            number than the images, or a label has no class.
-        IndexError: For an index out of range.
+        ValueError: if there are no images, their type or shape is wrong, there is not one label, group or writer for
+            each image, or a label has no class.
+        IndexError: for an index out of range.
 
     Example:
         >>> images = LabelledImages(np.full((2, 4, 5), 51, np.uint8), [1, 0], ("cat", "dog"))
@@ -56,8 +56,8 @@ class LabelledImages(Dataset[dict[str, Tensor]]):
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
             raise ValueError(f"`images` must be uint8 (n, C, H, W) or (n, H, W), got {images.dtype} {images.shape}")
         self.images = images if images.ndim == 4 else images[:, None]
-        given = {"label": labels, "group": groups, "writer": writers}
-        self.numbers = {name: np.asarray(values, np.int64) for name, values in given.items() if values is not None}
+        numbers = {"label": labels, "group": groups, "writer": writers}
+        self.numbers = {name: np.asarray(values, np.int64) for name, values in numbers.items() if values is not None}
         for name, values in self.numbers.items():
             if values.shape != (len(images),):
                 raise ValueError(f"`{name}s` {values.shape} must be one for each of the {len(images)} images")
@@ -72,17 +72,17 @@ class LabelledImages(Dataset[dict[str, Tensor]]):
 
     @property
     def labels(self) -> np.ndarray:
-        """Class labels int64 `(n,)`."""
+        """Class labels int64 ``(n,)``."""
         return self.numbers["label"]
 
     @property
     def groups(self) -> np.ndarray | None:
-        """Groups int64 `(n,)`, if known."""
+        """Groups int64 ``(n,)``, if known."""
         return self.numbers.get("group")
 
     @property
     def writers(self) -> np.ndarray | None:
-        """Writers int64 `(n,)`, if known."""
+        """Writers int64 ``(n,)``, if known."""
         return self.numbers.get("writer")
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class LabelledImages(Dataset[dict[str, Tensor]]):
         return {name: values[0] for name, values in single.items()}
 
     def batch(self, indices: np.ndarray) -> dict[str, Tensor]:
-        """Return several items at once, stacked: images `(N, C, H, W)`, labels `(N,)`."""
+        """Return several items at once, stacked: images ``(N, C, H, W)``, labels ``(N,)``."""
         images = torch.from_numpy(self.images[indices]).float() / 255
         if self.transform is not None:
             changed = [self.transform(image, int(index)) for image, index in zip(images, indices, strict=True)]
@@ -117,7 +117,7 @@ def in_one_list(*parts: LabelledImages) -> list[LabelledImages]:
     """Number classes and groups of several parts alike, so that equal labels mean the same class in all of them.
 
     Args:
-        parts: Images whose classes and groups are told apart by their names.
+        parts: images whose classes and groups are told apart by their names.
 
     Returns:
         The same images, all with the names of all classes and groups.

@@ -24,20 +24,20 @@ def load_omniglot(
 ) -> LabelledImages:
     """Load Omniglot's drawings from its zips, as they are published, or from folders into which they were unpacked.
 
-    A class is a character (`"Greek/character01"`), a group its alphabet, and a writer the number, from 1, of the person
-    who drew it among those who drew that alphabet. A drawing that several of the files hold is taken once.
+    A class is a character (``"Greek/character01"``), a group its alphabet, and a writer the number, from 1, of the
+    person who drew it among those who drew that alphabet. A drawing that is in several files counts once.
 
     Args:
-        paths: One or more of images_background.zip, images_evaluation.zip, images_background_small1.zip, ...
-        size: Height and width of an image in pixels, to which drawings (105x105) are brought by area.
-        exclude: Alphabets to leave out.
+        paths: one or more of images_background.zip, images_evaluation.zip, images_background_small1.zip, ...
+        size: height and width of an image in pixels; drawings (105x105) are averaged by area.
+        exclude: alphabets to leave out.
 
     Returns:
-        Images `(n, 1, size, size)`, ink 1 on 0, sorted by alphabet, character and writer.
+        Images ``(n, 1, size, size)``, ink 1 on 0, sorted by alphabet, character and writer.
 
     Raises:
-        FileNotFoundError: If a path does not exist.
-        ValueError: If a file is no zip, holds no drawings or a damaged one, or nothing is left.
+        FileNotFoundError: if a path does not exist.
+        ValueError: if a file is no zip, holds no drawings or a damaged one, or nothing is left.
     """
     check_positive("size", size)
     drawings: dict[Drawing, np.ndarray] = {}
@@ -63,13 +63,13 @@ def with_rotations(images: LabelledImages) -> LabelledImages:
     """Add every image turned by 90, 180 and 270 degrees, as classes of their own, as is usual to train on Omniglot.
 
     Args:
-        images: Square images.
+        images: square images.
 
     Returns:
         Four times as many images and classes; a group holds a class and its turned ones.
 
     Raises:
-        ValueError: If the images are not square.
+        ValueError: if the images are not square.
 
     Example:
         >>> with_rotations(LabelledImages(np.zeros((1, 3, 3), np.uint8), [0], ["A"])).classes
@@ -93,16 +93,16 @@ def with_rotations(images: LabelledImages) -> LabelledImages:
 
 def _drawings(path: Path, size: int, exclude: Collection[str]) -> Iterator[tuple[Drawing, np.ndarray]]:
     """Read the drawings of a zip or a folder."""
-    found = False
+    has_drawings = False
     try:
         for name, read in _files(path):
             match = _NAME.search(name)
-            found |= match is not None
+            has_drawings |= match is not None
             if match and match[1] not in exclude:
                 yield (match[1], match[2], int(match[3])), _ink(read(), size, f"{path}: {name}")
     except (zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a readable zip: {error}") from error
-    if not found:
+    if not has_drawings:
         raise ValueError(f"{path} holds no drawings alphabet/character/0123_01.png: is it one of Omniglot's?")
 
 

@@ -20,25 +20,25 @@ from ._pairing_rules import pairing_of
 class Pairs(Dataset[dict[str, Tensor]]):
     """Pairs from any labelled data set.
 
-    Item `{"first": (C, H, W), "second": (C, H, W), "similar": bool (), "first_label": (), "second_label": ()}`. What
-    else the source's items hold, such as a clip's `"length"`, comes twice as well: `"first_length"`, `"second_length"`.
-    A pair is similar if the labels are equal. An item is a function of (seed, index) alone.
+    Item ``{"first": (C, H, W), "second": (C, H, W), "similar": bool (), "first_label": (), "second_label": ()}``. Other
+    values of the source's items come twice as well: a clip's ``"length"`` becomes ``"first_length"`` and
+    ``"second_length"``. A pair is similar if the labels are equal. An item is a function of (seed, index) alone.
 
     Args:
-        source: A data set whose items are `{"image", "label", ...}` or `(image, label)`. Its labels are its `labels` or
-            `targets` if it has them, otherwise all items are read once.
-        pairing: `"random"`: of two pairs, 2k and 2k + 1, one is similar and the other is not, in random order; the
-            first image is any, the second any other that fits. `"neighbours"`: pair k is images 2k and 2k + 1, as in
+        source: a data set whose items are ``{"image", "label", ...}`` or ``(image, label)``. Its labels are its
+            ``labels`` or ``targets`` if it has them, otherwise all items are read once.
+        pairing: ``"random"``: of two pairs, 2k and 2k + 1, one is similar and the other is not, in random order; the
+            first image is any, the second any other that fits. ``"neighbours"``: pair k is images 2k and 2k + 1, as in
             Caffe's Siamese example. Or a list of pairs (i, j).
-        length: Number of random pairs; any, as nothing is made in advance. Default: half the images.
-        seed: Other seeds pair otherwise.
-        transform: Function of an image and a key, which is 2k for the first image of pair k and 2k + 1 for the second.
-        similar: For a list of pairs, whether each is similar, instead of by the labels.
+        length: number of random pairs; it may be huge, as none is drawn in advance. Default: half the images.
+        seed: seed of random pairs.
+        transform: function of an image and a key, which is 2k for the first image of pair k and 2k + 1 for the second.
+        similar: for a list of pairs, whether each is similar. Default: by the labels.
 
     Raises:
-        ValueError: If the pairing is unknown or empty, an image in the list is not there, `similar` is of another
+        ValueError: if the pairing is unknown or empty, an image in the list is not there, ``similar`` is of another
             length, or random pairs are asked for and there is only one class, or one image in a class.
-        IndexError: For an index out of range.
+        IndexError: for an index out of range.
 
     Example:
         >>> from framecast.data import load_digit_images
@@ -63,9 +63,9 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.similar = None if similar is None else np.asarray(similar, bool)
         self.length = self.pairing.length if length is None else length
         check_positive("length", self.length)
-        if self.pairing.listed and length is not None:
+        if self.pairing.is_listed and length is not None:
             raise ValueError(f"`length` (={length}) is for random pairs; these are {self.pairing.length}")
-        if self.similar is not None and not self.pairing.listed:
+        if self.similar is not None and not self.pairing.is_listed:
             raise ValueError("`similar` is for a list of pairs; random ones are similar by their labels")
         if self.similar is not None and self.similar.shape != (self.length,):
             raise ValueError(f"`similar` {self.similar.shape} must be one for each of the {self.length} pairs")
@@ -78,7 +78,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return {name: values[0] for name, values in single.items()}
 
     def batch(self, pairs: np.ndarray) -> dict[str, Tensor]:
-        """Return several items at once, stacked: images `(N, C, H, W)`, labels `(N,)`."""
+        """Return several items at once, stacked: images ``(N, C, H, W)``, labels ``(N,)``."""
         pairs = np.asarray(pairs, np.int64)
         images = gather(self.source, np.concatenate(self.pairing(pairs)))
         if self.transform is not None:
@@ -94,10 +94,11 @@ def pairs_to_images(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """View N pairs as 2N images: all first ones, then all second ones.
 
     Args:
-        batch: `"first"` and `"second"` `(N, ...)`, and what else comes twice: `"first_label"`, `"second_label"`, ...
+        batch: ``"first"`` and ``"second"`` ``(N, ...)``, and other values that come twice: ``"first_label"``,
+            ``"second_label"``, ...
 
     Returns:
-        `"image"` `(2N, ...)`, `"label"` `(2N,)`, ...; all else, such as `"similar"` `(N,)`, as it was.
+        ``"image"`` ``(2N, ...)``, ``"label"`` ``(2N,)``, ...; all else, such as ``"similar"`` ``(N,)``, as it was.
 
     Example:
         >>> batch = {"first": torch.zeros(3, 1, 2, 2), "second": torch.ones(3, 1, 2, 2), "similar": torch.zeros(3)}
@@ -118,14 +119,14 @@ def images_to_pairs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """View 2N images as N pairs: the inverse of :func:`pairs_to_images`.
 
     Args:
-        batch: `"image"` `(2N, ...)`, `"label"` `(2N,)`, ..., and perhaps `"similar"` `(N,)`.
+        batch: ``"image"`` ``(2N, ...)``, ``"label"`` ``(2N,)``, ..., and perhaps ``"similar"`` ``(N,)``.
 
     Returns:
-        `"first"` and `"second"` `(N, ...)`, `"first_label"` and so on, and `"similar"`: that of the batch, or whether
-        the labels are equal.
+        ``"first"`` and ``"second"`` ``(N, ...)``, ``"first_label"`` and so on, and ``"similar"``: that of the batch, or
+        whether the labels are equal.
 
     Raises:
-        ValueError: If the number of images is odd.
+        ValueError: if the number of images is odd.
 
     Example:
         >>> images_to_pairs({"image": torch.zeros(4, 1, 2, 2), "label": torch.tensor([0, 1, 0, 0])})["similar"]

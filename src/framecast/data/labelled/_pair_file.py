@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 
 class PairList(NamedTuple):
-    """What a text file says of pairs of image files."""
+    """The pairs of image files that a text file names."""
 
-    paths: list[Path]  # each image once
-    pairs: list[tuple[int, int]]  # places in `paths`
+    paths: list[Path]  # the image files, each once
+    pairs: list[tuple[int, int]]  # indices into ``paths``
     similar: list[bool]
 
 
 def read_pair_list(path: str | Path, folder: str | Path) -> PairList:
-    """Read a text file of lines `A B similar`: two image files and 1 or 0.
+    """Read a text file of lines ``A B similar``: two image files and 1 or 0.
 
     Names with spaces stand in quotes; empty lines and those that begin with # are passed over.
 
     Args:
-        path: The text file.
-        folder: Folder to which the names are relative.
+        path: the text file.
+        folder: folder to which the names are relative.
 
     Returns:
-        The files, each once, and the pairs among them, for `Pairs(images, list.pairs, similar=list.similar)`.
+        The files, each once, and the pairs among them, for ``Pairs(images, list.pairs, similar=list.similar)``.
 
     Raises:
-        FileNotFoundError: If the list or an image is missing; names the image and the line.
-        ValueError: If a line is something else, or there is none.
+        FileNotFoundError: if the list or an image is missing; names the image and the line.
+        ValueError: if a line is something else, or there is none.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Which image is paired with which.
+"""Rules that pair images: from the number of a pair to the numbers of its two images.
 
 Shape letters: n images, N pairs.
 """
@@ -15,27 +15,27 @@ _PURPOSE = 2  # keeps these numbers apart from others of the same seed and keys
 
 
 class Pairing(Protocol):
-    """A rule that says of any pair's number which images it is of."""
+    """Maps numbers of pairs to numbers of their images."""
 
-    length: int  # pairs, unless asked for otherwise
-    listed: bool  # there are no others
+    length: int  # number of pairs by default
+    is_listed: bool  # whether those are all pairs there are
 
     def __call__(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the first and the second image of these pairs, int64 `(N,)` each."""
+        """Return the numbers of the first and of the second images of pairs ``(N,)``, int64 ``(N,)`` each."""
 
 
 class RandomPairs:
-    """Of two pairs, 2k and 2k + 1, one of the same class and one of two; by (seed, number of the pair).
+    """Random pairs: of pairs 2k and 2k + 1 one is of one class and the other of two, by (seed, number of the pair).
 
     Args:
-        source: A labelled data set.
-        seed: Other seeds pair otherwise.
+        source: a labelled data set.
+        seed: seed of the pairs.
 
     Raises:
-        ValueError: If there is only one class, or one image in a class.
+        ValueError: if there is only one class, or one image in a class.
     """
 
-    listed = False
+    is_listed = False
 
     def __init__(self, source: Any, seed: int) -> None:
         self.classes, self.seed = Classes(labels_of(source), getattr(source, "classes", ())), seed
@@ -43,7 +43,7 @@ class RandomPairs:
         self.length = len(self.classes.order) // 2
 
     def __call__(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See the protocol."""
+        """Return the images of pairs, see :class:`Pairing`."""
         classes, total = self.classes, len(self.classes.order)
         flipped = uniforms((self.seed, _PURPOSE, 0), pairs // 2, 1)[:, 0] < 0.5
         similar = (pairs % 2 == 0) != flipped
@@ -58,17 +58,17 @@ class RandomPairs:
 
 
 class ListedPairs:
-    """Pairs as they are listed.
+    """The pairs of a list, in its order.
 
     Args:
-        pairs: Pairs (i, j), at least one.
-        samples: Number of images, n.
+        pairs: pairs (i, j), at least one.
+        samples: number of images, n.
 
     Raises:
-        ValueError: If it is not such a list, or an image is not there.
+        ValueError: if the list is empty or of another form, or names an image that does not exist.
     """
 
-    listed = True
+    is_listed = True
 
     def __init__(self, pairs: Sequence[tuple[int, int]] | np.ndarray, samples: int) -> None:
         self.pairs = np.asarray(pairs)
@@ -86,7 +86,7 @@ class ListedPairs:
         self.length = len(self.pairs)
 
     def __call__(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See the protocol."""
+        """Return the images of pairs, see :class:`Pairing`."""
         first, second = self.pairs[pairs].T
         return first, second
 
@@ -97,11 +97,11 @@ def neighbours(source: Any, seed: int) -> ListedPairs:
 
 
 PAIRINGS: dict[str, Callable[[Any, int], Pairing]] = {"random": RandomPairs, "neighbours": neighbours}
-"""What makes a pairing of a labelled data set and a seed, by name."""
+"""Makers of a pairing, by name: functions of a labelled data set and a seed."""
 
 
 def pairing_of(source: Any, pairing: str | Sequence[tuple[int, int]] | np.ndarray, seed: int) -> Pairing:
-    """Return the pairing of this name, or of a list of pairs."""
+    """Return the pairing that has a name, or that of a list of pairs."""
     if not isinstance(pairing, str):
         return ListedPairs(pairing, len(source))
     if pairing not in PAIRINGS:

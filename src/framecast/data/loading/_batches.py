@@ -1,4 +1,4 @@
-"""Reading whole batches at once: much quicker than one sample after the other where the data lie in memory."""
+"""Whole batches at once: much quicker than one sample after the other if the data are in memory."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ BatchAugmentation = Callable[[Batch, np.ndarray], Batch]
 class Batches(Dataset[Batch]):
     """A data set by position in the endless stream of training; augmented by position, a batch at a time.
 
-    For a `DataLoader` with `collate_fn=as_it_is`. Which other samples are in a batch makes no difference to one.
+    For a ``DataLoader`` with ``collate_fn=as_it_is``. A sample is the same whichever others are in its batch.
 
     Args:
-        samples: The data set; with a method `batch(indices)`, or of items that are dicts or (image, label).
-        augment: A function of a batch and its positions int64 `(N,)`.
+        samples: the data set; with a method ``batch(indices)``, or of items that are dicts or (image, label).
+        augment: a function of a batch and its positions int64 ``(N,)``.
     """
 
     def __init__(self, samples: Any, augment: BatchAugmentation | None = None) -> None:
@@ -35,7 +35,7 @@ class Batches(Dataset[Batch]):
 
 
 def as_it_is(batch: Batch) -> Batch:
-    """Return what is a batch already."""
+    """Return a batch unchanged: :class:`Batches` has collated it."""
     return batch
 
 
@@ -48,7 +48,7 @@ def gather(samples: Any, indices: np.ndarray) -> Batch:
 
 
 def labels_of(samples: Any) -> np.ndarray:
-    """Return the class labels int64 `(n,)` of any labelled data set: its `labels`, its `targets`, or item by item."""
+    """Return the class labels int64 ``(n,)`` of a labelled data set: its ``labels``, ``targets``, or item by item."""
     for name in ("labels", "targets"):
         if hasattr(samples, name):
             return np.asarray(getattr(samples, name), np.int64)

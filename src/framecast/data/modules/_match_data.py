@@ -26,10 +26,10 @@ class MatchData(FramesDataModule):
     Args:
         images: what is shown: Digits, MovingDigits (clips), Omniglot, ImageFolder, or an ``ImageSource`` of your own.
         batch: what a batch of training holds: "images" with labels, of which the loss makes pairs, or "pairs".
-        classes_per_batch: draw so many classes for a batch, and equally many images of each. Default: any images.
+        classes_per_batch: number of classes in a batch, with equally many images of each. Default: any images.
         pairing: "random", as many similar pairs as others, or "neighbours", images 2k and 2k + 1.
         augment: random changes of the training images; of all frames of a clip alike. Default: none.
-        gallery: most training images among which the test looks for neighbours.
+        gallery: largest number of training images among which the test looks for neighbours.
 
     Raises:
         ValueError: if a number is out of its range, or an option does not go with the kind of batch.
@@ -93,13 +93,16 @@ class MatchData(FramesDataModule):
         Classes(labels_of(train), train.classes).check(2, 2, "training pairs")
         for part, images in (("validation", parts.val), ("test", parts.test)):
             Classes(labels_of(images)).check_scored(part)
-        self.train_set = self._pairs(train, parts.pairs) if self.in_pairs else train
+        if self.in_pairs:
+            self.train_set = self._pairs(train) if parts.pairs is None else parts.pairs
+        else:
+            self.train_set = train
         chosen = np.random.default_rng(0).permutation(len(train))[: self.gallery]
         self.gallery_set = Subset(train, np.sort(chosen).tolist())
         self.train_images = train
 
     def split(self) -> Split | None:
-        """Return which files are training, validation and test, if the source splits a folder. Call after `setup`."""
+        """Return which files are training, validation and test, if the source splits a folder. Call after ``setup``."""
         return self.images.split()
 
     def use_split(self, split: Split) -> None:
@@ -111,7 +114,7 @@ class MatchData(FramesDataModule):
         return [self._in_order(images) for images in (self.test_set, self.val_set, self.gallery_set)]
 
     def describe(self, split: str) -> dict[str, Any]:
-        """Say what the data of a split are, and whether training knows their classes. Call only after `setup`."""
+        """Say what the data of a split are, and whether training knows their classes. Call only after ``setup``."""
         images = {"train": self.train_images, "val": self.val_set, "test": self.test_set}[split]
         labels = np.unique(labels_of(images))
         known = np.isin(labels, labels_of(self.train_images))
@@ -132,10 +135,8 @@ class MatchData(FramesDataModule):
             "channels": channels,
         }
 
-    def _pairs(self, images: Any, listed: Pairs | None) -> Pairs:
-        """Return the listed pairs of training images, or pair them."""
-        if listed is not None:
-            return listed
+    def _pairs(self, images: Any) -> Pairs:
+        """Pair the training images."""
         return Pairs(images, self.pairing, _ENDLESS if self.pairing == "random" else None, seed=self.seed)
 
     def _epoch_length(self) -> int:

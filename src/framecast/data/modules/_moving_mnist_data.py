@@ -13,7 +13,7 @@ _ENDLESS = 2**40  # training sequences, so that none comes twice
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MovingMNISTData(DigitFiles, ForecastData):
-    """Moving MNIST, made as training goes on: no training sequence comes twice. See :class:`MovingMNIST`.
+    """Moving MNIST, drawn as training goes on: no training sequence comes twice. See :class:`MovingMNIST`.
 
     Args:
         size: frame size in pixels: a number, or height and width.
@@ -21,9 +21,9 @@ class MovingMNISTData(DigitFiles, ForecastData):
         digit_size: height and width of a digit in pixels.
         speed: pixels per frame: a number, or low and high, between which each digit's own is drawn. Default: a
             tenth of the canvas (frame less digit).
-        train_length: sequences that count as one epoch.
-        val_length: validation sequences.
-        test_length: test sequences that are made; has no effect with a test file.
+        train_length: number of sequences that count as one epoch.
+        val_length: number of validation sequences.
+        test_length: number of test sequences; has no effect with a test file.
         test_file: the published mnist_test_seq.npy, to test on instead of sequences from the test digits.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Random changes of training samples that leave their sense as it is."""
+"""Random changes of training samples: crops, mirror images and turns."""
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ class Augment:
     The change is a function of (seed, key) and the frame size alone.
 
     Args:
-        flip: Mirror left and right, every other time.
-        rotate90: Turn by a random multiple of a quarter turn; frames must be square.
-        seed: Other seeds change samples otherwise.
-        crop: Size of the part to cut out at a random place: a number, or (H, W).
+        flip: mirror left and right, every other time.
+        rotate90: turn by a random multiple of a quarter turn; frames must be square.
+        seed: seed of the changes.
+        crop: size of the part to cut out at a random place: a number, or (H, W).
 
     Raises:
-        ValueError: If the crop is larger than a frame, or frames that are not square are to be turned.
+        ValueError: if the crop is larger than a frame, or frames that are not square are to be turned.
 
     Example:
         >>> sample = {"input": torch.arange(12.0).reshape(1, 1, 3, 4), "target": torch.zeros(1, 1, 3, 4)}
@@ -38,7 +38,7 @@ class Augment:
         self.crop = None if crop is None else height_and_width("crop", crop)
 
     def __call__(self, sample: dict[str, Tensor], key: int) -> dict[str, Tensor]:
-        """Change a sample of frames `(T, C, H, W)`."""
+        """Change a sample of frames ``(T, C, H, W)``."""
         height, width = size = tuple(sample["input"].shape[-2:])
         crop_height, crop_width = crop = self.crop or size
         if crop_height > height or crop_width > width:

@@ -12,18 +12,18 @@ from ._reading import READERS
 def find_recordings(folder: str | Path) -> list[Path]:
     """List the recordings in a folder, in natural order.
 
-    A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, `.npy` or
+    A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, ``.npy`` or
     video. A folder that holds nothing but still images is itself one recording. Other files are passed over.
 
     Args:
-        folder: The folder.
+        folder: the folder.
 
     Returns:
         Paths for :func:`read_recording`, at least one.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no recording, or still images beside recordings.
+        FileNotFoundError: if there is no such folder.
+        ValueError: if it holds no recording, or still images beside recordings.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -48,20 +48,20 @@ def split_recordings(
 ) -> dict[str, list[Path]]:
     """Split the recordings in a folder into training, validation and test: never one recording between two.
 
-    Subfolders `train`, `val` and `test` are taken as they are. Otherwise the recordings are shuffled and split by
+    Subfolders ``train``, ``val`` and ``test`` are the parts. Otherwise the recordings are shuffled and split by
     the fractions, at least one for each.
 
     Args:
-        folder: The folder.
-        fractions: Parts for training, validation and test; positive, with a sum of 1.
-        seed: Another seed, another split.
+        folder: the folder.
+        fractions: parts for training, validation and test; positive, with a sum of 1.
+        seed: another seed, another split.
 
     Returns:
-        The paths by `"train"`, `"val"` and `"test"`, each in natural order.
+        The paths by ``"train"``, ``"val"`` and ``"test"``, each in natural order.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or only some of the three subfolders.
-        ValueError: If there are fewer than three recordings, or the fractions do not fit.
+        FileNotFoundError: if there is no such folder, or only some of the three subfolders.
+        ValueError: if there are fewer than three recordings, or the fractions do not fit.
     """
     subfolders = split_subfolders(Path(folder))
     if subfolders:

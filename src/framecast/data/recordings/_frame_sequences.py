@@ -24,33 +24,33 @@ from ._reading import Recording, read_recording
 class FrameSequences(Dataset[dict[str, Tensor]]):
     """Sequences of consecutive frames from recordings, each recording's windows in order of time.
 
-    Item `{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W), "input_mask": (T, C, H, W)}`: float32
+    Item ``{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W), "input_mask": (T, C, H, W)}``: float32
     in the unit scale, where values beyond the scale lie beyond 0 and 1, and bool masks of the pixels that have a value
     in target and input. Missing values are 0 in input and target.
 
-    All recordings are read once to begin with; later, those that `cache_bytes` does not hold are read again.
+    All recordings are read once to begin with; later, those that ``cache_bytes`` does not hold are read again.
 
     Args:
-        recordings: Paths for :func:`read_recording`.
+        recordings: paths for :func:`read_recording`.
         read: reads a recording from its path, whether to turn it grey, and the factor of block means; it must travel
             to worker processes. Default: :func:`read_recording`.
         input_frames: number of frames that the network sees, T.
-        horizon: Number of frames to forecast, K.
-        stride: Frames from one window's start to the next.
-        scale: The scale, or how to fit one to these recordings: `"min-max"` or `"percentiles"`. An empty `dtype`
+        horizon: number of frames to forecast, K.
+        stride: frames from one window's start to the next.
+        scale: the scale, or how to fit one to these recordings: ``"min-max"`` or ``"percentiles"``. An empty ``dtype``
             is filled in.
-        percentiles: For `scale="percentiles"`, see :func:`fit_scale`.
-        unit: Name of the values' unit, if a scale is fitted.
-        reduce: Block mean by this factor, before everything else, see :func:`block_mean`.
-        crop: Size of the part in the middle to keep: a number, or (H, W). Default: all.
-        crop_later: Only check that frames are large enough for `crop` and leave cutting to :class:`Augment`.
-        grayscale: Turn RGB into one channel.
-        cache_bytes: Memory for recordings that have been read; the latest one is always kept.
+        percentiles: for ``scale="percentiles"``, see :func:`fit_scale`.
+        unit: name of the values' unit, if a scale is fitted.
+        reduce: block mean by this factor, before everything else, see :func:`block_mean`.
+        crop: size of the part to cut out of the middle: a number, or (H, W). Default: all.
+        crop_later: only check that frames are large enough for ``crop``; :class:`Augment` cuts them.
+        grayscale: turn RGB into one channel.
+        cache_bytes: memory for recordings that have been read; the latest one always stays.
 
     Raises:
-        ValueError: If a number is out of its range, a recording is too short or cannot be read, or the recordings
+        ValueError: if a number is out of its range, a recording is too short or cannot be read, or the recordings
             differ in type, channels or (unless cropped) size.
-        IndexError: For an index out of range.
+        IndexError: for an index out of range.
 
     Example:
         >>> import tempfile

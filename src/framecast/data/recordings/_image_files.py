@@ -19,18 +19,25 @@ IMAGE_ENDINGS = (*STACK_ENDINGS, ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm")
 # palette goes through RGBA because Pillow warns about some transparent ones otherwise.
 _KEPT_MODES = ("L", "I;16", "I;16B", "I;16L", "I", "F", "RGB")
 _CONVERSIONS = {"1": ("L",), "LA": ("L",), "La": ("LA", "L"), "P": ("RGBA", "RGB"), "PA": ("RGBA", "RGB")}
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)  # what Pillow raises
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+)  # errors that Pillow raises for damaged files
 
 
 class Frame(NamedTuple):
     """One frame of a source."""
 
-    name: str  # where it comes from, for messages
+    name: str  # name of the source, for messages
     values: np.ndarray  # (C, H, W), of the source's type
     colour: bool = True  # False if it comes from a palette and is grey all over
 
     def kind(self) -> str:
-        """Say what must be the same for all frames of a recording."""
+        """Return size, channels and type in words: they must be the same for all frames of a recording."""
         channels, height, width = self.values.shape
         return f"{height}x{width}, {channels} channel{'s' * (channels > 1)} of {self.values.dtype}"
 
@@ -42,7 +49,7 @@ def natural_key(path: Path) -> tuple[list[str | int], str]:
 
 
 def visible(folder: Path) -> list[Path]:
-    """List what is in a folder in natural order, hidden files left out."""
+    """List the entries of a folder in natural order, without hidden ones."""
     return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_key)
 
 

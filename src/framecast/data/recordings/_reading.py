@@ -22,9 +22,9 @@ class Recording:
     """Consecutive frames from one source.
 
     Args:
-        frames: float32 `(T, C, H, W)` in the source's own scale, NaN where a value is missing.
-        dtype: The type that the source stores.
-        name: Where it comes from.
+        frames: float32 ``(T, C, H, W)`` in the source's own scale, NaN where a value is missing.
+        dtype: the type that the source stores.
+        name: path of the source, for messages.
     """
 
     frames: np.ndarray
@@ -39,18 +39,18 @@ def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -
     RGB. Images of 16 bits and of floating point keep their values. NaN in a source means that a value is missing.
 
     Args:
-        path: A folder of images in natural order (frame2 before frame10), a GIF, animated PNG or TIFF stack, a
-            `.npy` file `(T, H, W)` or `(T, C, H, W)`, or a video (extra `video`).
-        grayscale: Turn RGB into one channel: 0.299 R + 0.587 G + 0.114 B.
-        reduce: Replace blocks of this many pixels a side by their mean, see :func:`block_mean`.
+        path: a folder of images in natural order (frame2 before frame10), a GIF, animated PNG or TIFF stack, a
+            ``.npy`` file ``(T, H, W)`` or ``(T, C, H, W)``, or a video (extra ``video``).
+        grayscale: turn RGB into one channel: 0.299 R + 0.587 G + 0.114 B.
+        reduce: replace blocks of this many pixels a side by their mean, see :func:`block_mean`.
 
     Returns:
         The recording.
 
     Raises:
-        FileNotFoundError: If there is no such path.
-        ImportError: If it is a video and PyAV is not installed.
-        ValueError: If the ending is unknown, a file is damaged, the frames differ in size or type, there are none,
+        FileNotFoundError: if there is no such path.
+        ImportError: if it is a video and PyAV is not installed.
+        ValueError: if the ending is unknown, a file is damaged, the frames differ in size or type, there are none,
             or a value is infinite, or all of them are NaN.
 
     Example:
@@ -63,7 +63,7 @@ def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -
     """
     path = Path(path)
     check_positive("reduce", reduce)
-    first, kept, coloured = None, [], False
+    first, frames, coloured = None, [], False
     for frame in _source(path):
         first = first or frame
         if frame.kind() != first.kind():
@@ -72,32 +72,32 @@ def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -
                 f"but {first.name} is {first.kind()} and {frame.name} is {frame.kind()}"
             )
         coloured |= frame.colour
-        values = _gray(frame.values, path) if grayscale else frame.values
-        kept.append(block_mean(values, reduce) if reduce > 1 else values)
+        pixels = _gray(frame.values, path) if grayscale else frame.values
+        frames.append(block_mean(pixels, reduce) if reduce > 1 else pixels)
     if first is None or first.values.size == 0:
         raise ValueError(f"{path} holds no frames")
-    stacked = np.stack(kept) if coloured else np.stack(kept)[:, :1]
+    stacked = np.stack(frames) if coloured else np.stack(frames)[:, :1]
     with np.errstate(over="ignore"):  # beyond float32: infinite, and refused as such
-        frames = stacked.astype(np.float32, copy=False)
-    _check_values(frames, path)
-    return Recording(frames, first.values.dtype, str(path))
+        values = stacked.astype(np.float32, copy=False)
+    _check_values(values, path)
+    return Recording(values, first.values.dtype, str(path))
 
 
 def block_mean(frames: np.ndarray, factor: int) -> np.ndarray:
-    """Replace blocks of `factor` x `factor` pixels by their mean.
+    """Replace blocks of ``factor`` x ``factor`` pixels by their mean.
 
     NaN is left out of the means; a block of nothing else is NaN. Rows and columns at the end that do not fill a
     block are dropped.
 
     Args:
-        frames: `(..., H, W)`.
-        factor: Height and width of a block.
+        frames: ``(..., H, W)``.
+        factor: height and width of a block.
 
     Returns:
-        float32 `(..., H // factor, W // factor)`.
+        float32 ``(..., H // factor, W // factor)``.
 
     Raises:
-        ValueError: If a frame is smaller than a block.
+        ValueError: if a frame is smaller than a block.
 
     Example:
         >>> block_mean(np.array([[1.0, 3.0, 9.0, np.nan], [np.nan, 5.0, 9.0, 9.0]]), 2)
@@ -149,7 +149,7 @@ READERS: dict[str, Callable[[Path], Iterator[Frame]]] = {
     ".npy": npy_frames,
     **dict.fromkeys(VIDEO_ENDINGS, video_frames),
 }
-"""What reads a file, by its ending."""
+"""Readers of files, by the ending of their names."""
 
 
 def _source(path: Path) -> Iterator[Frame]:

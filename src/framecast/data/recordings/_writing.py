@@ -17,13 +17,13 @@ def fresh_folder(path: str | Path) -> Path:
     """Create a folder to write into, or accept one that is empty.
 
     Args:
-        path: The folder; its parents are created too.
+        path: the folder; its parents are created too.
 
     Returns:
         The folder's path.
 
     Raises:
-        ValueError: If the path is a file, or a folder that is not empty.
+        ValueError: if the path is a file, or a folder that is not empty.
 
     Example:
         >>> import tempfile
@@ -40,19 +40,19 @@ def fresh_folder(path: str | Path) -> Path:
 
 
 def write_recording(folder: str | Path, frames: np.ndarray, dtype: str | np.dtype = "float32") -> None:
-    """Write frames as images, `frame_0000.png` and so on, and all of them as `forecast.npy` (float32).
+    """Write frames as images, ``frame_0000.png`` and so on, and all of them as ``forecast.npy`` (float32).
 
     Types uint8 and uint16 become PNG, rounded and clipped to the type's range; any other becomes TIFF of float32.
     One channel is a grey image, three channels of uint8 are RGB; otherwise each channel is written as an image of
-    its own, `frame_0000_channel_0`.
+    its own, ``frame_0000_channel_0``.
 
     Args:
-        folder: A folder that does not exist or is empty.
-        frames: `(T, C, H, W)` in the user's own scale.
-        dtype: Type of the recording that the frames continue.
+        folder: a folder that does not exist or is empty.
+        frames: ``(T, C, H, W)`` in the user's own scale.
+        dtype: type of the recording that the frames continue.
 
     Raises:
-        ValueError: If the folder is not empty, the shape is another, or NaN would have to be stored as an integer.
+        ValueError: if the folder is not empty, the shape is another, or NaN would have to be stored as an integer.
     """
     if frames.ndim != 4:
         raise ValueError(f"`frames` must have shape (T, C, H, W), got {frames.shape}")
@@ -70,12 +70,12 @@ def write_animation(path: str | Path, frames: np.ndarray, frames_per_second: flo
     """Write frames as a GIF that repeats; small ones are enlarged by a whole factor to 256 pixels at least.
 
     Args:
-        path: The file; it is replaced if it exists.
-        frames: uint8 `(T, H, W)` or `(T, H, W, 3)`.
-        frames_per_second: Speed, at most 50: browsers slow down faster ones.
+        path: the file; it is replaced if it exists.
+        frames: uint8 ``(T, H, W)`` or ``(T, H, W, 3)``.
+        frames_per_second: speed, at most 50: browsers slow down faster ones.
 
     Raises:
-        ValueError: If the frames have another shape or type, or the speed is out of its range.
+        ValueError: if the frames have another shape or type, or the speed is out of its range.
     """
     gray, rgb = frames.ndim == 3, frames.ndim == 4 and frames.shape[-1] == 3
     if frames.dtype != np.uint8 or not (gray or rgb) or frames.size == 0:
