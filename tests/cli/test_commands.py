@@ -329,3 +329,20 @@ def test_the_working_directory_is_not_taken_for_a_run(run, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path / "a" / "b")
     assert "there is no runs/unnamed" in fails(capsys, "test", "--config", TINY, "--run", "runs/unnamed")
     assert "required" in fails(capsys, "test")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model.help", "Forecast"], "--model.learning_rate LEARNING_RATE highest learning rate of Adam."),
+        (["--model.help", "Match"], "--model.margin MARGIN the loss's margin"),
+        (["--model.network.help", "EncoderForecaster"], "--network.hidden_size"),
+        (["--model", "Match", "--model.network.help", "Siamese"], "framecast.models.LeNet, "),
+    ],
+)
+def test_help_on_classes_is_short(options, words, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", *options])
+    text = capsys.readouterr().out
+    assert words in " ".join(text.split())
+    assert len(text.splitlines()) < 70

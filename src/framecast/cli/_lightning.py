@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from jsonargparse import DefaultHelpFormatter
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -20,11 +23,25 @@ from framecast.runs import ResultFolder, RunFolder, Scale, Split, read_checkpoin
 from framecast.tasks import LastCheckpoint, Task, TrainingDivergedError
 
 
+class _Help(DefaultHelpFormatter):
+    """Help that names networks of Framecast alone where any module would do, of which there are hundreds."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return re.sub(r"(?<=known subclasses: )[^)]*", _few, super()._get_help_string(action))
+
+
+def _few(names: re.Match[str]) -> str:
+    if names[0].count(", ") < 20:
+        return names[0]
+    return ", ".join([name for name in names[0].split(", ") if name.startswith("framecast.models.")] + ["any other"])
+
+
 class _Parser(LightningArgumentParser):
     """The parser of one command."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"exit_on_error": False, "allow_abbrev": False, **kwargs})
+        own: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False, "formatter_class": _Help}
+        super().__init__(*args, **{**own, **kwargs})
 
 
 class _SaveConfig(SaveConfigCallback):

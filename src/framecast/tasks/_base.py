@@ -1,10 +1,9 @@
 """The base of all tasks: the optimizer, the random numbers of each step, the description in a checkpoint."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import lightning.pytorch as pl
 import torch
@@ -31,8 +30,22 @@ def cosine_decay(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-class Task(pl.LightningModule):
+class _ReadyModule(pl.LightningModule):
+    """A module that can hold others before its constructor runs, as that of a dataclass needs."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        module = super().__new__(cls)
+        pl.LightningModule.__init__(module)
+        return module
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Task(_ReadyModule):
     """Base of the tasks.
+
+    A task is a dataclass whose fields are its options: an option has its name, type, default and description in one
+    class, and the constructors and commands of all subclasses take it from there. (A subclass may also have a
+    constructor of its own, which calls this one.)
 
     A subclass has a :attr:`kind`, computes the loss in :meth:`loss_of`, adds validation and test steps, and returns the
     results of a test from :meth:`summarize`.
@@ -49,39 +62,33 @@ class Task(pl.LightningModule):
         ValueError: naming the argument, its rule and its value.
     """
 
-    kind: str
+    kind: ClassVar[str]
     """Name of the task in checkpoints and in ``metrics.json``; a row of :mod:`framecast.jobs` has the same."""
-    monitor = ("val_loss", "min")
+    monitor: ClassVar[tuple[str, str]] = ("val_loss", "min")
     """Name of the logged value that selects the best checkpoint, and ``"min"`` or ``"max"``."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        *,
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        init_gain: float = 1.0,
-    ) -> None:
-        super().__init__()
-        if not learning_rate > 0:
-            raise ValueError(f"`learning_rate` (={learning_rate}) must be positive")
-        if schedule not in ("cosine", "constant"):
-            raise ValueError(f"`schedule` must be 'cosine' or 'constant', got {schedule!r}")
-        if not weight_decay >= 0:
-            raise ValueError(f"`weight_decay` (={weight_decay}) must not be negative")
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"`betas` (={betas}) must be from 0 to below 1")
-        if not init_gain > 0:
-            raise ValueError(f"`init_gain` (={init_gain}) must be positive")
-        self.network = network
-        self.learning_rate, self.betas = learning_rate, betas
-        self.schedule, self.weight_decay = schedule, weight_decay
+    network: nn.Module = field(kw_only=False)
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    init_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise ValueError(f"`learning_rate` (={self.learning_rate}) must be positive")
+        if self.schedule not in ("cosine", "constant"):
+            raise ValueError(f"`schedule` must be 'cosine' or 'constant', got {self.schedule!r}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"`weight_decay` (={self.weight_decay}) must not be negative")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"`betas` (={self.betas}) must be from 0 to below 1")
+        if not self.init_gain > 0:
+            raise ValueError(f"`init_gain` (={self.init_gain}) must be positive")
         with torch.no_grad():
-            for parameter in network.parameters():
+            for parameter in self.network.parameters():
                 if parameter.dim() > 1:
-                    parameter.mul_(init_gain)
+                    parameter.mul_(self.init_gain)
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the loss of a batch."""

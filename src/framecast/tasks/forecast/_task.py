@@ -3,10 +3,9 @@
 Shape letters: N batch, T input frames, K forecast frames, C channels, H height, W width.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import torch
@@ -24,6 +23,7 @@ from ._network import check_network
 from ._results import forecast_results
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Forecast(Task):
     """Train and score a network that forecasts frames.
 
@@ -35,61 +35,42 @@ class Forecast(Task):
         network: a :class:`ForecastNetwork`: any module that is called as ``network(frames, horizon)``, for example
             :class:`framecast.models.EncoderForecaster`.
         loss: ``"cross_entropy"`` (the forecast is the sigmoid of the network's output) or ``"mse"``.
-        learning_rate: highest learning rate of Adam.
-        betas: Adam's decay rates; a second one below its usual 0.999 suits short trainings.
-        schedule: ``"cosine"`` decay to 0 over the whole training, or ``"constant"``.
-        weight_decay: decoupled weight decay (AdamW).
-        init_gain: factor on the initial weights of all convolutions.
         examples: number of test forecasts to keep for the report, evenly spread over the test set.
 
     Raises:
         ValueError: naming the argument, its rule and its value.
     """
 
-    kind = "forecast"
+    kind: ClassVar[str] = "forecast"
 
-    def __init__(
-        self,
-        network: nn.Module,
-        *,
-        loss: str = "cross_entropy",
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        init_gain: float = 1.0,
-        examples: int = 12,
-    ) -> None:
-        check_network(network)
-        super().__init__(
-            network,
-            learning_rate=learning_rate,
-            betas=betas,
-            schedule=schedule,
-            weight_decay=weight_decay,
-            init_gain=init_gain,
-        )
-        if loss not in LOSSES:
-            raise ValueError(f"`loss` must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
-        if examples < 0:
-            raise ValueError(f"`examples` (={examples}) must not be negative")
-        self.loss_name, self.loss, self.example_count = loss, LOSSES[loss](), examples
+    network: nn.Module = field(kw_only=False)
+    loss: str = "cross_entropy"
+    examples: int = 12
+
+    def __post_init__(self) -> None:
+        check_network(self.network)
+        super().__post_init__()
+        if self.loss not in LOSSES:
+            raise ValueError(f"`loss` must be one of {', '.join(map(repr, LOSSES))}, got {self.loss!r}")
+        if self.examples < 0:
+            raise ValueError(f"`examples` (={self.examples}) must not be negative")
+        self.frame_loss = LOSSES[self.loss]()
         self.scores: dict[str, ForecastScores] = {}
-        self.examples: dict[str, list[Tensor]] = {}
+        self.example_frames: dict[str, list[Tensor]] = {}
         self.sequences = 0
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
         """Forecast ``(N, K, C, H, W)`` in unit scale from ``frames (N, T, C, H, W)``."""
-        return self.loss.to_prediction(self.network(frames, horizon))
+        return self.frame_loss.to_prediction(self.network(frames, horizon))
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the loss of a batch, the mean over its valid pixels."""
         output = self.network(batch["input"], batch["target"].shape[1])
-        return self.loss(output, batch["target"], batch.get("mask"))
+        return self.frame_loss(output, batch["target"], batch.get("mask"))
 
     def describe(self) -> dict[str, Any]:
         """See the base."""
-        return {**super().describe(), "loss": self.loss_name}
+        return {**super().describe(), "loss": self.loss}
 
     def check_data(self, about: dict[str, Any]) -> None:
         """See the base."""
@@ -114,7 +95,7 @@ class Forecast(Task):
     def on_test_start(self) -> None:
         """Begin new scores."""
         self.scores = {}
-        self.examples = {"input": [], "target": [], "forecast": []}
+        self.example_frames = {"input": [], "target": [], "forecast": []}
         self.sequences = 0
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -137,14 +118,14 @@ class Forecast(Task):
 
     def summarize(self, protocol: Mapping[str, Any]) -> Results:
         """See the base."""
-        return forecast_results(self.kind, protocol, self.results(), self.sequences, self.examples)
+        return forecast_results(self.kind, protocol, self.results(), self.sequences, self.example_frames)
 
     def _keep(self, frames: Tensor, target: Tensor, forecast: Tensor) -> None:
         """Keep some examples, evenly spread over the test set."""
         total = len(self.trainer.datamodule.test_set)  # type: ignore[attr-defined]
-        chosen = evenly_spread(self.example_count, total)
+        chosen = evenly_spread(self.examples, total)
         for row in range(len(frames)):
             if self.sequences + row in chosen:
                 for name, value in (("input", frames), ("target", target), ("forecast", forecast)):
-                    self.examples[name].append(value[row].float().cpu())
+                    self.example_frames[name].append(value[row].float().cpu())
         self.sequences += len(frames)

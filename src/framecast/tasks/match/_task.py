@@ -3,10 +3,9 @@
 Shape letters: N batch, P pairs, E embedding size, C channels, H height, W width.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import torch
@@ -27,6 +26,7 @@ from ._results import match_results
 from ._scores import PAIR_SEED, MatchResults, distances, score
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Match(Task):
     """Train and score a Siamese network.
 
@@ -43,11 +43,6 @@ class Match(Task):
         margin: the loss's margin; by default 1, and 0 for ``"cosine"``.
         reduction: ``"mean"``, ``"sum"`` or ``"mean_nonzero"`` over the pairs of a batch.
         miner: name of a miner of pytorch-metric-learning that chooses the pairs of a batch of images; None for all.
-        learning_rate: highest learning rate of Adam.
-        betas: Adam's decay rates.
-        schedule: ``"cosine"`` decay to 0 over the whole training, or ``"constant"``.
-        weight_decay: decoupled weight decay (AdamW).
-        init_gain: factor on the initial weights of all convolutions and linear maps.
         pairs: number of pairs to score, half of one class and half of two, drawn from the validation or test images.
         neighbours: number k of neighbours in the gallery that name an image's class in the test.
         examples: number of test images to keep for the report, evenly spread over the test set.
@@ -56,44 +51,28 @@ class Match(Task):
         ValueError: naming the argument, its rule and its value.
     """
 
-    kind = "match"
-    network: Siamese
+    kind: ClassVar[str] = "match"
 
-    def __init__(
-        self,
-        network: Siamese,
-        *,
-        loss: str = "hadsell2006",
-        margin: float | None = None,
-        reduction: str = "mean_nonzero",
-        miner: str | None = None,
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        init_gain: float = 1.0,
-        pairs: int = 50_000,
-        neighbours: int = 5,
-        examples: int = 2_000,
-    ) -> None:
-        super().__init__(
-            network,
-            learning_rate=learning_rate,
-            betas=betas,
-            schedule=schedule,
-            weight_decay=weight_decay,
-            init_gain=init_gain,
-        )
-        if loss not in MATCH_LOSSES:
-            raise ValueError(f"`loss` must be one of {', '.join(map(repr, MATCH_LOSSES))}, got {loss!r}")
-        if reduction == "none":
+    network: Siamese = field(kw_only=False)
+    loss: str = "hadsell2006"
+    margin: float | None = None
+    reduction: str = "mean_nonzero"
+    miner: str | None = None
+    pairs: int = 50_000
+    neighbours: int = 5
+    examples: int = 2_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loss not in MATCH_LOSSES:
+            raise ValueError(f"`loss` must be one of {', '.join(map(repr, MATCH_LOSSES))}, got {self.loss!r}")
+        if self.reduction == "none":
             raise ValueError("`reduction` must make one number of a batch: mean, sum or mean_nonzero, got 'none'")
-        for name, value, least in (("pairs", pairs, 2), ("neighbours", neighbours, 1), ("examples", examples, 0)):
-            if value < least:
-                raise ValueError(f"`{name}` (={value}) must be at least {least}")
-        self.loss_name = loss
-        self.pair_loss, self.batch_loss = MATCH_LOSSES[loss](loss, margin, reduction, miner)
-        self.pairs, self.neighbours, self.example_count = pairs, neighbours, examples
+        for name, least in (("pairs", 2), ("neighbours", 1), ("examples", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` (={getattr(self, name)}) must be at least {least}")
+        losses = MATCH_LOSSES[self.loss](self.loss, self.margin, self.reduction, self.miner)
+        self.pair_loss, self.batch_loss = losses
         # In the weights' file, so that a run that resumes knows them before its next validation.
         self.threshold: Tensor
         self.brightness: Tensor
@@ -107,7 +86,7 @@ class Match(Task):
     @property
     def unit_length(self) -> bool:
         """Whether embeddings are scaled to length 1 before distances are computed."""
-        return self.loss_name == "cosine"
+        return self.loss == "cosine"
 
     def forward(self, images: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embed images, or clips and their lengths, as ``(N, E)`` between which distances are Euclidean."""
@@ -124,7 +103,7 @@ class Match(Task):
 
     def describe(self) -> dict[str, Any]:
         """See the base."""
-        return {**super().describe(), "loss": self.loss_name}
+        return {**super().describe(), "loss": self.loss}
 
     def check_data(self, about: dict[str, Any]) -> None:
         """See the base; an encoder of images may also take one size only."""
@@ -180,7 +159,7 @@ class Match(Task):
         """Begin new sets of embeddings."""
         self.tested = {name: Embedded() for name in ("test", "val", "gallery")}
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.tested["test"].keep_thumbnails(self.example_count, len(data.test_set))
+        self.tested["test"].keep_thumbnails(self.examples, len(data.test_set))
         self.trained = torch.tensor(data.train_images.labels).unique()
         self.classes = [str(name) for name in data.test_set.classes]
 
