@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from framecast.data import find_recordings
-from framecast.data.recordings import IMAGE_ENDINGS, natural_key
+from framecast.data import recordings
+from framecast.data.frames import IMAGE_ENDINGS, natural_key
 from framecast.trained import Matcher
 
 
 def is_folder(matcher: Matcher, path: Path) -> bool:
     """Return whether a path holds several things to match; a folder of still images is one clip."""
-    return path.is_dir() and not (matcher.takes_clips and find_recordings(path) == [path])
+    return path.is_dir() and not (matcher.takes_clips and recordings(path) == [path])
 
 
 def find_items(matcher: Matcher, folder: Path) -> list[Path]:
     """List the images, or the clips, in a folder."""
-    return find_recordings(folder) if matcher.takes_clips else _images(folder)
+    return recordings(folder) if matcher.takes_clips else _images(folder)
 
 
 def _images(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .._checks import height_and_width
-from ..recordings import IMAGE_ENDINGS, frame_count, image_frames
+from ..frames import IMAGE_ENDINGS, frame_count, image_frames
 
 _ORIENTATION = 0x0112  # EXIF's tag
 

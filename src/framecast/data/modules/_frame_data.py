@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..recordings import RecordingFolder
+from ..frames import RecordingFolder
 from ._recording_data import RecordingData
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from framecast.runs import Scale, Split
 
-from ..recordings import Augment, FrameSequences, FrameSource
+from ..frames import Augment, FrameSequences, FrameSource
 from ._forecast_data import ForecastData, Windows
 
 

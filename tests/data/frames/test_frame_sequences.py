@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from framecast.data import FrameSequences, Scale, block_mean
-from framecast.data.recordings import _frame_sequences as module
+from framecast.data.frames import _frame_sequences as module
 
 rng = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ from ._image_files import IMAGE_ENDINGS, frame_count, images, visible
 from ._reading import READERS
 
 
-def find_recordings(folder: str | Path) -> list[Path]:
+def recordings(folder: str | Path) -> list[Path]:
     """List the recordings in a folder, in natural order.
 
     A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, ``.npy`` or
@@ -65,9 +65,9 @@ def split_recordings(
     """
     subfolders = split_subfolders(Path(folder))
     if subfolders:
-        return {part: find_recordings(path) for part, path in subfolders.items()}
+        return {part: recordings(path) for part, path in subfolders.items()}
     check_fractions(fractions, seed)
-    paths = find_recordings(folder)
+    paths = recordings(folder)
     if len(paths) < len(PARTS):
         raise ValueError(
             f"{folder} holds {len(paths)} recording{'s' * (len(paths) > 1)}, but training, validation and test need "
@@ -79,7 +79,7 @@ def split_recordings(
 def all_recordings(folder: str | Path) -> list[Path]:
     """List the recordings in a folder, or in its subfolders ``train``, ``val`` and ``test`` if it has them."""
     subfolders = split_subfolders(Path(folder))
-    return [path for inside in subfolders.values() or [Path(folder)] for path in find_recordings(inside)]
+    return [path for inside in subfolders.values() or [Path(folder)] for path in recordings(inside)]
 
 
 def _is_readable(path: Path) -> bool:

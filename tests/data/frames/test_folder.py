@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framecast.data import find_recordings, split_recordings
+from framecast.data import recordings, split_recordings
 
 FRAME = Image.fromarray(np.zeros((2, 2), np.uint8))
 
@@ -30,28 +30,28 @@ def test_what_counts_as_a_recording(tmp_path):
     for name in ("a.gif", "d.tif", "e.png"):
         FRAME.save(tmp_path / name, save_all=True, append_images=[Image.fromarray(np.ones((2, 2), np.uint8))])
     names = ["a.gif", "b.npy", "c.MP4", "d.tif", "e.png", "run9", "run10"]
-    assert find_recordings(tmp_path) == [tmp_path / name for name in names]
+    assert recordings(tmp_path) == [tmp_path / name for name in names]
 
 
 def test_loose_images_are_one_recording(tmp_path):
     images(tmp_path / "frames")
     FRAME.save(tmp_path / "frames" / "still.gif")
-    assert find_recordings(str(tmp_path / "frames")) == [tmp_path / "frames"]
+    assert recordings(str(tmp_path / "frames")) == [tmp_path / "frames"]
 
 
 def test_loose_images_beside_recordings(tmp_path):
     images(tmp_path / "run")
     FRAME.save(tmp_path / "thumbnail.png")
     with pytest.raises(ValueError, match=r"holds recordings \(run\) and loose images \(thumbnail\.png\)"):
-        find_recordings(tmp_path)
+        recordings(tmp_path)
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent is not a folder"):
-        find_recordings(tmp_path / "absent")
+        recordings(tmp_path / "absent")
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match="holds no recordings: put folders of images there"):
-        find_recordings(tmp_path)
+        recordings(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_split_by_fractions(tmp_path, count, fractions, sizes):
     split = split_recordings(tmp_path, fractions)
     assert [len(split[name]) for name in ("train", "val", "test")] == sizes
     everything = split["train"] + split["val"] + split["test"]
-    assert sorted(everything) == sorted(find_recordings(tmp_path))
-    assert all(part == [path for path in find_recordings(tmp_path) if path in part] for part in split.values())
+    assert sorted(everything) == sorted(recordings(tmp_path))
+    assert all(part == [path for path in recordings(tmp_path) if path in part] for part in split.values())
 
 
 def test_split_follows_from_the_seed(tmp_path):
