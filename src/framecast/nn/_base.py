@@ -71,6 +71,12 @@ class RecurrentModule(OptionModule):
         default=None, meaning="type of the parameters.", rule=_floating_type, stored=False
     )
 
+    def __init_subclass__(cls) -> None:
+        """See that a class with spatial axes has the options of convolutions."""
+        super().__init_subclass__()
+        if cls.spatial_axes and not issubclass(cls, Convolutional):
+            raise TypeError(f"{cls.__name__} has `spatial_axes` {cls.spatial_axes} and needs the base Convolutional")
+
     def _rule(self, options: Mapping[str, Any]) -> StepRule:
         """The step rule, with the options that are its fields."""
         return self.step_rule(**{name: options[name] for name in options_of_rule(self.step_rule)})
