@@ -287,14 +287,20 @@ FAULTS = [
         "peephole: o sees the old c",
         STEPS,
         """        c = gate(f) * c + gate(i) * act(g)
-        seen = maps.peephole(c, 2, 3)
+        peephole = maps.peephole(c, 2, 3)
 """,
-        """        seen = maps.peephole(c, 2, 3)
+        """        peephole = maps.peephole(c, 2, 3)
         c = gate(f) * c + gate(i) * act(g)
 """,
         EQUATIONS,
     ),
-    Fault("peephole: i and f swapped", STEPS, "seen_i, seen_f = seen", "seen_f, seen_i = seen", EQUATIONS),
+    Fault(
+        "peephole: i and f swapped",
+        STEPS,
+        "peephole_i, peephole_f = peephole",
+        "peephole_f, peephole_i = peephole",
+        EQUATIONS,
+    ),
     Fault(
         "peephole: the weights of other gates",
         PASS,
@@ -503,7 +509,7 @@ FAULTS = [
     Fault(
         "a cell ignores its state",
         "nn/_cell.py",
-        "state = given if batched else tuple(s.unsqueeze(0) for s in given)",
+        "state = states if batched else tuple(s.unsqueeze(0) for s in states)",
         "state = zero_state(spec, batch, size, reference)",
         PARITY,
     ),

@@ -160,7 +160,7 @@ def test_functions_have_the_options_of_the_layers(name):
     own["gru"] = own["lstm"] | {"reset_after"}
     assert shared == {"stride", "padding", "dilation", "recurrent_dilation", "groups", "padding_mode", *own[name]}
     assert {option: shown[option] for option in shared} == {option: layer[option] for option in shared}
-    assert all(f"\n    {option}: " in function.__doc__ for option in functional.SPACE)
+    assert all(f"\n    {option}: " in function.__doc__ for option in shared)
 
 
 def test_functions_check_as_the_layers_do():

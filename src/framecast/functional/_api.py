@@ -22,8 +22,8 @@ from ._steps import GRUStep, LSTMStep, RNNStep, State, StepRule
 _PEEPHOLE_OF_EXTRA = {0: "pixel", 1: "conv"}  # by axes of weight_ch beyond the first and the spatial ones
 
 
-@takes_options(SPACE, SPACE_TYPES)
-def rnn(
+@takes_options(SPACE, SPACE_TYPES, RNNStep)
+def rnn(  # noqa: D417  (options are described from their definitions)
     input: Tensor | None,
     hx: Tensor,
     weight_ih: Tensor | None,
@@ -45,7 +45,6 @@ def rnn(
         weight_hh: ``(H, H/g, *K_hh)``.
         bias_ih: ``(H,)``.
         bias_hh: ``(H,)``.
-        nonlinearity: name or callable.
         reverse: run from the last step to the first.
         steps: number of steps of a layer without input.
 
@@ -65,8 +64,8 @@ def rnn(
     return output, h
 
 
-@takes_options(SPACE, SPACE_TYPES)
-def lstm(
+@takes_options(SPACE, SPACE_TYPES, LSTMStep)
+def lstm(  # noqa: D417  (options are described from their definitions)
     input: Tensor | None,
     hx: tuple[Tensor, Tensor],
     weight_ih: Tensor | None,
@@ -93,8 +92,6 @@ def lstm(
         bias_hh: ``(4H,)``.
         weight_hr: ``(P, H, 1, ...)``, to project the output; else P is H.
         weight_ch: peepholes of i, f, o: ``(3H,)`` per channel, ``(3H, *S')`` per pixel, or ``(3H, H/g, *K_hh)``.
-        activation: activation of g and of c.
-        recurrent_activation: activation of the gates.
         reverse: as for :func:`rnn`.
         steps: as for :func:`rnn`.
 
@@ -116,7 +113,7 @@ def lstm(
     return output, (h, c)
 
 
-@takes_options(SPACE, SPACE_TYPES)
+@takes_options(SPACE, SPACE_TYPES, GRUStep)
 def gru(
     input: Tensor | None,
     hx: Tensor,
@@ -134,8 +131,8 @@ def gru(
 ) -> tuple[Tensor, Tensor]:
     """Run a GRU layer over a sequence; the equations are those of :class:`framecast.nn.ConvGRU2d`.
 
-    The arguments, the result and the errors are those of :func:`rnn`, with gates r, z, n stacked in the weights,
-    ``(3H, ...)``, and ``reset_after``, ``activation`` and ``recurrent_activation`` of the layer.
+    The tensors, the result and the errors are those of :func:`rnn`, with gates r, z, n stacked in the weights,
+    ``(3H, ...)``.
 
     Example:
         >>> output, h = gru(None, torch.ones(2, 4), None, torch.zeros(12, 4), steps=3)

@@ -233,7 +233,7 @@ def zoneout(old: State, new: State, probabilities: tuple[float, ...], training: 
     if not any(probabilities):
         return new
     state = []
-    for before, after, p in zip(old, new, probabilities, strict=True):
+    for before, after, p in zip(old, new, probabilities, strict=False):
         if training:
             state.append(torch.where(torch.rand_like(after) < p, before.to(after.dtype), after))
         else:

@@ -1,4 +1,4 @@
-"""Options: each is defined once, and signatures, checks and documentation are made from the definition."""
+"""Options: each has one definition, and signatures, checks and documentation come from it."""
 
 from __future__ import annotations
 
@@ -99,8 +99,11 @@ def _described(name: str, meaning: str) -> str:
     return textwrap.fill(f"{name}: {meaning}", 112, initial_indent="    ", subsequent_indent="        ")
 
 
-def takes_options(options: Mapping[str, Option], types: Mapping[str, Any]) -> Callable[[Function], Function]:
-    """Decorate a function whose last parameter gathers ``options``: show, document and name them one by one."""
+def takes_options(options: Mapping[str, Option], types: Mapping[str, Any], rule: Any) -> Callable[[Function], Function]:
+    """Decorate a function whose last parameter gathers ``options``: show, document and check them by name.
+
+    The options of its step rule, which the function declares, are documented too.
+    """
 
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
@@ -116,7 +119,7 @@ def takes_options(options: Mapping[str, Option], types: Mapping[str, Any]) -> Ca
             return function(*arguments, **keywords)
 
         checked.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-        checked.__doc__ = document(function.__doc__ or "", options)
+        checked.__doc__ = document(function.__doc__ or "", options_of_rule(rule) | dict(options))
         return checked  # type: ignore[return-value]
 
     return decorate

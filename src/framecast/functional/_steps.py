@@ -113,14 +113,14 @@ class LSTMStep(StepRule):
         h, c = state
         act, gate = activation(self.activation), activation(self.recurrent_activation)
         i, f, g, o = maps.normalize(x + maps.recurrent(h, 0, 4), 0, 4).chunk(4, 1)
-        seen = maps.peephole(c, 0, 2)
-        if seen is not None:
-            seen_i, seen_f = seen.chunk(2, 1)
-            i, f = i + seen_i, f + seen_f
+        peephole = maps.peephole(c, 0, 2)
+        if peephole is not None:
+            peephole_i, peephole_f = peephole.chunk(2, 1)
+            i, f = i + peephole_i, f + peephole_f
         c = gate(f) * c + gate(i) * act(g)
-        seen = maps.peephole(c, 2, 3)
-        if seen is not None:
-            o = o + seen
+        peephole = maps.peephole(c, 2, 3)
+        if peephole is not None:
+            o = o + peephole
         # c may be wider than the gates (float32 under bfloat16); h is what the next convolution reads.
         return maps.output((gate(o) * act(c)).to(x.dtype)), c
 

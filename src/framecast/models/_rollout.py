@@ -1,6 +1,6 @@
 """One frame, or a state alone, in; a sequence out.
 
-Shape letters: N batch, K kept steps, C channels, D directions, H hidden channels, S spatial axes.
+Shape letters: N batch, K returned steps, C channels, D directions, H hidden channels, S spatial axes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Rollout(nn.Module):
             computed once.
 
     Raises:
-        ValueError: if the steps are not positive, a kept one is out of range, or feedback is asked of a layer that
+        ValueError: if the steps are not positive, one to keep is out of range, or feedback is asked of a layer that
             also runs backwards in time or is batch-first.
 
     Example:
@@ -44,14 +44,14 @@ class Rollout(nn.Module):
         super().__init__()
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise ValueError(f"`steps` must be a positive whole number, got {steps!r}")
-        kept = list(range(steps)) if keep is None else list(keep)
-        if not kept or any(isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < steps for k in kept):
+        indices = list(range(steps)) if keep is None else list(keep)
+        if not indices or any(isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < steps for k in indices):
             raise ValueError(f"`keep` must name steps from 0 to {steps - 1}, got {keep!r}")
         if getattr(layer, "batch_first", False):
             raise ValueError("`layer` must not be batch-first: a rollout starts from one frame (N, C, *S)")
         if feedback is not None and getattr(layer, "bidirectional", False):
             raise ValueError("`feedback` has no meaning for a bidirectional layer, which reads the last frame first")
-        self.layer, self.steps, self.keep, self.feedback = layer, steps, kept, feedback
+        self.layer, self.steps, self.keep, self.feedback = layer, steps, indices, feedback
 
     def forward(self, frame: Tensor | None, hx: Any = None) -> tuple[Tensor, Any]:
         """Run the layer.
@@ -61,7 +61,7 @@ class Rollout(nn.Module):
             hx: initial states of the layer; zero if None.
 
         Returns:
-            The kept outputs ``(K, N, D*H, *S)`` and the layer's final states.
+            The outputs ``(K, N, D*H, *S)`` and the layer's final states.
 
         Raises:
             ValueError: if there is feedback, but no frame for it to follow.

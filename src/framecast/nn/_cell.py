@@ -65,8 +65,8 @@ class RecurrentCell(RecurrentModule):
         names = spec.rule.states
         if hx is not None and len(names) > 1:
             check_states("hx", hx, names)
-        given = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
-        reference: Any = given[0] if input is None and given is not None else input
+        states = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
+        reference: Any = states[0] if input is None and states is not None else input
         self._check_input(input, reference, weights.weight_hh)
         batched = reference.dim() != self.spatial_axes + 1
         frames = input if input is None or batched else input.unsqueeze(0)
@@ -74,13 +74,13 @@ class RecurrentCell(RecurrentModule):
         check_spatial_size("hx" if input is None else "input", size, self._spatial_size)
         size = size if input is None else spec.input.output_size(size)
         batch = reference.shape[0] if batched else 1
-        if given is None:
+        if states is None:
             state = zero_state(spec, batch, size, reference)
         else:
-            for name, s, channels in zip(names, given, spec.state_channels, strict=True):
+            for name, s, channels in zip(names, states, spec.state_channels, strict=True):
                 check_state(name, s, (*((batch,) if batched else ()), channels, *size), weights.weight_hh)
-            state = given if batched else tuple(s.unsqueeze(0) for s in given)
-        _, new = layer_pass(spec, weights, frames, [batch], state, training=self.training, zero_state=given is None)
+            state = states if batched else tuple(s.unsqueeze(0) for s in states)
+        _, new = layer_pass(spec, weights, frames, [batch], state, training=self.training, zero_state=states is None)
         new = new if batched else tuple(s.squeeze(0) for s in new)
         return new[0] if len(new) == 1 else new
 
