@@ -73,7 +73,7 @@ def test_scale_is_fitted_to_what_is_read(save):
     both = np.concatenate([frames, 3 * frames])
 
     def fitted(**options):
-        return FrameSequences(paths, input_frames=2, horizon=1, **options).scale
+        return FrameSequences(paths, input_frames=2, horizon=1, **options).value_scale
 
     assert fitted() == Scale(both.min().item(), both.max().item(), "", "float32")
     reduced = block_mean(both, 2)

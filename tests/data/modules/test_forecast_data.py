@@ -107,7 +107,7 @@ def test_frame_data(folder):
     }
     values = np.stack([Image.open(image) for path in data.train_set.recordings for image in path.iterdir()])
     assert data.value_scale == Scale(float(values.min()), float(values.max()), "K", "uint8")
-    assert all(part.scale == data.value_scale for part in parts)
+    assert all(part.value_scale == data.value_scale for part in parts)
     train_set = data.train_set
     data.setup("test")
     assert data.train_set is train_set

@@ -1,6 +1,7 @@
 """A source of one's own is one small class, for frames and for images."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,16 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from framecast.data import (
     Digits,
+    FrameData,
     FramesDataModule,
     FrameSource,
     ImageFolder,
     ImageParts,
     ImageSource,
     LabelledImages,
+    MatchData,
     MovingDigits,
+    MovingMNISTData,
     Omniglot,
     Recording,
     RecordingData,
@@ -88,7 +92,7 @@ def test_a_source_of_frames():
 def test_the_scale_of_a_source(options, expected):
     data = RampData(input_frames=2, horizon=3, **options)
     data.setup()
-    assert data.value_scale == data.test_set.scale == expected
+    assert data.value_scale == data.test_set.value_scale == expected
     loaded = RampData(input_frames=2, horizon=3, **options)
     loaded.use_scale(Scale(5.0, 6.0))
     loaded.setup()
@@ -155,3 +159,21 @@ def test_every_option_of_a_source_has_words(kind, capsys):
 def test_an_unknown_option_is_named():
     with pytest.raises(Exception, match="'folders' is not accepted"):
         options("--data=MatchData", "--data.images=ImageFolder", "--data.images.folders=x")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [FrameData, MovingMNISTData, MatchData, Digits, MovingDigits, Omniglot, ImageFolder],
+    ids=lambda kind: kind.__name__,
+)
+def test_every_option_is_described_in_one_class(kind):
+    """What a class inherits it describes no second time."""
+    described = [
+        name
+        for base in kind.__mro__
+        if base.__module__.startswith("framecast.data") and base.__doc__
+        for name in re.findall(r"^ {8}(\w+): ", base.__doc__.split("Args:")[-1].split("Raises:")[0], re.MULTILINE)
+        if "Args:" in base.__doc__
+    ]
+    options = [option.name for option in fields(kind) if option.init]
+    assert sorted(described) == sorted(options)

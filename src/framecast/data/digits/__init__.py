@@ -8,6 +8,6 @@ from ._digit_source import Digits as Digits
 from ._digits import load_digits as load_digits
 from ._idx import download_mnist as download_mnist
 from ._idx import read_idx as read_idx
+from ._motion import Motion as Motion
 from ._moving_mnist import MovingMNIST as MovingMNIST
 from ._moving_mnist import MovingMNISTTest as MovingMNISTTest
-from ._moving_mnist import speed_range as speed_range

@@ -3,6 +3,7 @@
 Shape letters: T longest clip in frames, C channels, H height, W width.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,40 @@ from torch.utils.data import Dataset
 
 from framecast.runs import PARTS
 
-from .._checks import check_positive, check_seed, height_and_width, list_index
+from .._checks import check_positive, check_seed, list_index
 from ._digits import load_digits
-from ._moving_mnist import overlay, speed_range, trajectories
+from ._motion import Motion
 
 _ORDER = 1  # keeps the order of the digits apart from the paths of the same seed
 
 
-class MovingDigitClips(Dataset[dict[str, Tensor]]):
+@dataclass(kw_only=True)
+class ClipMotion(Motion):
+    """Motion of one digit in a clip; the data set and the source of clips inherit the options.
+
+    Args:
+        min_frames: smallest number of frames in a clip.
+        max_frames: largest number of frames in a clip, T.
+
+    Raises:
+        ValueError: if a number is out of its range or a digit does not fit into the frame.
+    """
+
+    size: int | tuple[int, int] = 32
+    digit_size: int = 20
+    speed: float | tuple[float, float] | None = (1.0, 3.0)
+    min_frames: int = 6
+    max_frames: int = 12
+
+    def __post_init__(self) -> None:
+        check_positive("min_frames", self.min_frames)
+        if self.max_frames < self.min_frames:
+            raise ValueError(f"`max_frames` (={self.max_frames}) must be at least `min_frames` (={self.min_frames})")
+        super().__post_init__()
+
+
+@dataclass(kw_only=True, eq=False)
+class MovingDigitClips(ClipMotion, Dataset[dict[str, Tensor]]):
     """Clips of one digit that drifts over a dark frame and bounces off its edges, as in :class:`MovingMNIST`.
 
     Item ``{"image": float32 (T, 1, H, W) in [0, 1], "label": int64 (), "length": int64 ()}``: frames from ``"length"``
@@ -30,11 +57,6 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
         source: ``"builtin"`` or a folder with MNIST's files, see :func:`load_digits`.
         split: ``"train"``, ``"val"`` or ``"test"``: no image of a digit is in two of them.
         length: number of clips; a clip is drawn when it is read.
-        min_frames: smallest number of frames in a clip.
-        max_frames: largest number of frames in a clip, T.
-        size: frame size in pixels: a number, or (H, W).
-        digit_size: height and width of a digit in pixels.
-        speed: pixels per frame: a number, or (low, high), between which each clip's own is drawn.
         seed: seed of the clips.
 
     Raises:
@@ -47,33 +69,18 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
         (torch.Size([12, 1, 32, 32]), tensor(True))
     """
 
-    classes = tuple("0123456789")
+    source: str | Path = field(default="builtin", kw_only=False)
+    split: str = field(default="train", kw_only=False)
+    length: int = 1000
+    seed: int = 0
 
-    def __init__(
-        self,
-        source: str | Path = "builtin",
-        split: str = "train",
-        *,
-        length: int = 1000,
-        min_frames: int = 6,
-        max_frames: int = 12,
-        size: int | tuple[int, int] = 32,
-        digit_size: int = 20,
-        speed: float | tuple[float, float] = (1.0, 3.0),
-        seed: int = 0,
-    ) -> None:
-        for name, value in {"length": length, "min_frames": min_frames, "digit_size": digit_size}.items():
-            check_positive(name, value)
-        check_seed(seed)
-        if max_frames < min_frames:
-            raise ValueError(f"`max_frames` (={max_frames}) must be at least `min_frames` (={min_frames})")
-        self.size = height_and_width("size", size)
-        if digit_size > min(self.size):
-            raise ValueError(f"`digit_size` (={digit_size}) must not exceed the frame's `size` (={size})")
-        self.speed = speed_range(speed)
-        self.digits, labels = load_digits(source, split, digit_size)
-        self.min_frames, self.max_frames = min_frames, max_frames
-        self.length, self.seed, self.split = length, seed, PARTS.index(split)
+    classes: tuple[str, ...] = field(init=False, default=tuple("0123456789"))
+
+    def __post_init__(self) -> None:
+        check_positive("length", self.length)
+        check_seed(self.seed)
+        super().__post_init__()
+        self.digits, labels = load_digits(self.source, self.split, self.digit_size)
         self._order = self._shuffled_passes()
         self.labels = labels[self._order]
 
@@ -82,12 +89,11 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         index = list_index(index, self.length, "clips")
-        random = np.random.default_rng(np.random.SeedSequence((self.seed, self.split, index)))
+        random = np.random.default_rng(np.random.SeedSequence((self.seed, PARTS.index(self.split), index)))
         digit = self.digits[self._order[index] :][:1]
         length = int(random.integers(self.min_frames, self.max_frames + 1))
-        corners = trajectories(random, 1, length, self.size, digit.shape[-1], self.speed)
-        frames = np.zeros((self.max_frames, 1, *self.size), np.float32)
-        frames[:length, 0] = overlay(digit, corners, self.size) / np.float32(255)
+        frames = np.zeros((self.max_frames, 1, *self.frame_size), np.float32)
+        frames[:length, 0] = self.draw(random, digit, length) / np.float32(255)
         return {
             "image": torch.from_numpy(frames),
             "label": torch.from_numpy(self.labels[index : index + 1])[0],
@@ -98,7 +104,7 @@ class MovingDigitClips(Dataset[dict[str, Tensor]]):
         """Return the index of each clip's digit: as many passes over all digits as there are clips for."""
         count = len(self.digits)
         passes = [
-            np.random.default_rng((self.seed, self.split, number, _ORDER)).permutation(count)
+            np.random.default_rng((self.seed, PARTS.index(self.split), number, _ORDER)).permutation(count)
             for number in range(-(-self.length // count))
         ]
         return np.concatenate(passes)[: self.length]

@@ -4,7 +4,7 @@ Shape letters: T input frames, K horizon, C channels, H height, W width.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from torch.utils.data import Dataset
 
 from framecast.runs import Scale
 
-from .._checks import check_positive, height_and_width, list_index
+from .._checks import check_positive, list_index
 from ._fit_scale import fit_scale
+from ._frame_options import FrameOptions
 from ._reading import Recording, read_recording
 
 
-class FrameSequences(Dataset[dict[str, Tensor]]):
+@dataclass(kw_only=True, eq=False, repr=False)
+class FrameSequences(FrameOptions, Dataset[dict[str, Tensor]]):
     """Sequences of consecutive frames from recordings, each recording's windows in order of time.
 
     Item ``{"input": (T, C, H, W), "target": (K, C, H, W), "mask": (K, C, H, W), "input_mask": (T, C, H, W)}``: float32
@@ -34,17 +36,9 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         recordings: paths for :func:`read_recording`.
         read: reads a recording from its path, whether to turn it grey, and the factor of block means; it must travel
             to worker processes. Default: :func:`read_recording`.
-        input_frames: number of frames that the network sees, T.
-        horizon: number of frames to forecast, K.
-        stride: frames from one window's start to the next.
         scale: the scale, or how to fit one to these recordings: ``"min-max"`` or ``"percentiles"``. An empty ``dtype``
             is filled in.
-        percentiles: for ``scale="percentiles"``, see :func:`fit_scale`.
-        unit: name of the values' unit, if a scale is fitted.
-        reduce: block mean by this factor, before everything else, see :func:`block_mean`.
-        crop: size of the part to cut out of the middle: a number, or (H, W). Default: all.
         crop_later: only check that frames are large enough for ``crop``; :class:`Augment` cuts them.
-        grayscale: turn RGB into one channel.
         cache_bytes: memory for recordings that have been read; the latest one always stays.
 
     Raises:
@@ -61,43 +55,30 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         (3, tensor([[[[6.]]]]))
     """
 
-    def __init__(
-        self,
-        recordings: Sequence[str | Path],
-        *,
-        read: Callable[[Path, bool, int], Recording] | None = None,
-        input_frames: int = 10,
-        horizon: int = 10,
-        stride: int = 1,
-        scale: Scale | str = "min-max",
-        percentiles: tuple[float, float] = (1.0, 99.0),
-        unit: str = "",
-        reduce: int = 1,
-        crop: int | tuple[int, int] | None = None,
-        crop_later: bool = False,
-        grayscale: bool = False,
-        cache_bytes: int = 2**31,
-    ) -> None:
-        sizes = {"input_frames": input_frames, "horizon": horizon, "stride": stride, "cache_bytes": cache_bytes}
-        for name, value in sizes.items():
-            check_positive(name, value)
-        if not recordings:
+    recordings: Sequence[str | Path] = field(kw_only=False)
+    read: Callable[[Path, bool, int], Recording] | None = None
+    scale: Scale | str = "min-max"
+    crop_later: bool = False
+    cache_bytes: int = 2**31
+
+    value_scale: Scale = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("cache_bytes", self.cache_bytes)
+        if not self.recordings:
             raise ValueError("`recordings` must name at least one recording")
-        self.recordings = [Path(path) for path in recordings]
-        self.input_frames = input_frames
-        self.horizon = horizon
-        self.stride = stride
-        self.crop = None if crop is None else height_and_width("crop", crop)
-        self.crop_later = crop_later
-        self._read = _Reader(read, grayscale, reduce, cache_bytes)
+        self.recordings = [Path(path) for path in self.recordings]
+        self._read = _Reader(self.read, self.grayscale, self.reduce, self.cache_bytes)
         first = self._read(self.recordings[0])
         self.channels = first.frames.shape[1]
-        self.frame_size = self.crop or first.frames.shape[2:]
+        self.frame_size = self.crop_size or first.frames.shape[2:]
         self.kind = _kind(first)
         self._ends = list(accumulate(self._count_windows(self._read(path), first) for path in self.recordings))
+        scale = self.scale
         if not isinstance(scale, Scale):
-            scale = fit_scale(map(self._read, self.recordings), scale, percentiles, unit)
-        self.scale = replace(scale, dtype=scale.dtype or first.dtype.name)
+            scale = fit_scale(map(self._read, self.recordings), scale, self.percentiles, self.unit)
+        self.value_scale = replace(scale, dtype=scale.dtype or first.dtype.name)
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -107,9 +88,9 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
         number = int(np.searchsorted(self._ends, index, side="right"))
         start = self.stride * (index - (self._ends[number - 1] if number else 0))
         frames = self._read(self.recordings[number]).frames[start : start + self.input_frames + self.horizon]
-        if self.crop and not self.crop_later:
-            frames = _centre(frames, self.crop)
-        values = torch.from_numpy(self.scale.to_unit(frames))
+        if self.crop_size and not self.crop_later:
+            frames = _centre(frames, self.crop_size)
+        values = torch.from_numpy(self.value_scale.to_unit(frames))
         target = values[self.input_frames :]
         seen = values[: self.input_frames]
         return {
@@ -132,9 +113,10 @@ class FrameSequences(Dataset[dict[str, Tensor]]):
                 "recordings must have the same channels and type, "
                 f"but {first.name} has {self.kind} and {recording.name} {_kind(recording)}"
             )
-        if self.crop and (self.crop[0] > size[0] or self.crop[1] > size[1]):
-            raise ValueError(f"`crop` (={self.crop}) must not exceed the frames of {recording.name}, {tuple(size)}")
-        if not self.crop and tuple(size) != self.frame_size:
+        crop = self.crop_size
+        if crop and (crop[0] > size[0] or crop[1] > size[1]):
+            raise ValueError(f"`crop` (={crop}) must not exceed the frames of {recording.name}, {tuple(size)}")
+        if not crop and tuple(size) != self.frame_size:
             raise ValueError(
                 f"recordings must have frames of one size, but {first.name} has {self.frame_size} and "
                 f"{recording.name} has {tuple(size)}: set `crop`"
@@ -151,7 +133,8 @@ class _Reader:
         self.read, self.grayscale, self.reduce, self.cache_bytes = read, grayscale, reduce, cache_bytes
         self._cache: dict[Path, Recording] = {}  # the latest at the end
 
-    def __call__(self, path: Path) -> Recording:
+    def __call__(self, recording_path: str | Path) -> Recording:
+        path = Path(recording_path)
         recording = self._cache.pop(path, None) or (self.read or read_recording)(path, self.grayscale, self.reduce)
         self._cache[path] = recording
         while len(self._cache) > 1 and sum(each.frames.nbytes for each in self._cache.values()) > self.cache_bytes:

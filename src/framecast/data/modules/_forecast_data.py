@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .._window import Window
 from ..loading import Sample
 from ._data_module import FramesDataModule
 
@@ -10,8 +11,11 @@ from ._data_module import FramesDataModule
 class Windows(Protocol):
     """Sequences of frames: items ``{"input": (T, C, H, W), "target": (K, C, H, W), ...}``."""
 
-    channels: int
-    frame_size: tuple[int, int]
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def frame_size(self) -> tuple[int, int]: ...
 
     def __len__(self) -> int: ...
 
@@ -19,21 +23,21 @@ class Windows(Protocol):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ForecastData(FramesDataModule):
+class ForecastData(Window, FramesDataModule):
     """Base of the data modules for forecasting.
 
     A subclass's ``_windows`` returns the windows of a part, the training part's first, and its ``_words`` says in words
     what they are.
 
     Args:
-        input_frames: number of frames that the network sees.
-        horizon: number of frames to forecast.
         test_horizon: number of frames to forecast in the test. Default: as in training.
     """
 
-    input_frames: int = 10
-    horizon: int = 10
     test_horizon: int | None = None
+
+    def __post_init__(self) -> None:
+        FramesDataModule.__post_init__(self)
+        Window.__post_init__(self)
 
     def setup(self, stage: str | None = None) -> None:
         """Make the windows of the three parts, once."""

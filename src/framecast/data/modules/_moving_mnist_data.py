@@ -5,22 +5,18 @@ from pathlib import Path
 
 from framecast.runs import Scale
 
-from ..digits import DigitFiles, MovingMNIST, MovingMNISTTest, speed_range
+from ..digits import DigitFiles, Motion, MovingMNIST, MovingMNISTTest
 from ._forecast_data import ForecastData, Windows
 
 _ENDLESS = 2**40  # training sequences, so that none comes twice
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class MovingMNISTData(DigitFiles, ForecastData):
+class MovingMNISTData(DigitFiles, Motion, ForecastData):
     """Moving MNIST, drawn as training goes on: no training sequence comes twice. See :class:`MovingMNIST`.
 
     Args:
-        size: frame size in pixels: a number, or height and width.
         digits: number of digits in a sequence.
-        digit_size: height and width of a digit in pixels.
-        speed: pixels per frame: a number, or low and high, between which each digit's own is drawn. Default: a
-            tenth of the canvas (frame less digit).
         train_length: number of sequences that count as one epoch.
         val_length: number of validation sequences.
         test_length: number of test sequences; has no effect with a test file.
@@ -30,10 +26,7 @@ class MovingMNISTData(DigitFiles, ForecastData):
         ValueError: if a number is out of its range.
     """
 
-    size: int | tuple[int, int] = 64
     digits: int = 2
-    digit_size: int = 28
-    speed: float | tuple[float, float] | None = None
     train_length: int = 10_000
     val_length: int = 1_000
     test_length: int = 1_000
@@ -41,6 +34,7 @@ class MovingMNISTData(DigitFiles, ForecastData):
 
     def __post_init__(self) -> None:
         DigitFiles.__post_init__(self)
+        Motion.__post_init__(self)
         ForecastData.__post_init__(self)
         if self.train_length < self.batch_size:
             raise ValueError(
@@ -69,10 +63,9 @@ class MovingMNISTData(DigitFiles, ForecastData):
     def _words(self, part: str) -> str:
         if part == "test" and self.test_file is not None:
             return f"Moving MNIST, the published test sequences ({Path(self.test_file).name})"
-        if self.speed is None:
-            speed = "a tenth of the canvas"
-        else:
-            low, high = speed_range(self.speed)
+        speed = "a tenth of the canvas"
+        if self.speed_range is not None:
+            low, high = self.speed_range
             speed = f"{low:g} px" if low == high else f"{low:g} to {high:g} px"
         sequences = self._set(part)
         assert isinstance(sequences, MovingMNIST)

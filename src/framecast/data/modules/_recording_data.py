@@ -5,48 +5,37 @@ from typing import Any, Literal
 
 from framecast.runs import Scale, Split
 
-from ..frames import Augment, FrameSequences, FrameSource
+from ..frames import Augment, FrameOptions, FrameSequences, FrameSource
 from ._forecast_data import ForecastData, Windows
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class RecordingData(ForecastData):
+class RecordingData(FrameOptions, ForecastData):
     """Base of the data modules that read recordings. See :class:`FrameSequences` and :class:`Augment`.
 
     A subclass's ``__post_init__`` calls this one and sets ``source``; its own fields are the options of that source.
 
     Args:
-        stride: frames from one window's start to the next.
         scale: what becomes 0 and 1: "min-max" or "percentiles" of the training recordings, or two numbers.
-        percentiles: percentiles for a scale by percentiles.
-        unit: name of the values' unit, for reports.
-        reduce: block mean by this factor, before everything else.
-        crop: size of the part to keep: a number, or height and width. Default: all.
         random_crop: cut training frames at a random place; otherwise, and in validation and test, in the middle.
         flip: mirror training frames left and right, every other time.
         rotate90: turn training frames by a random multiple of a quarter turn; they must be square.
-        grayscale: turn colour into one channel.
 
     Raises:
         ValueError: if a number is out of its range, or (in ``setup``) the recordings do not fit together.
     """
 
-    stride: int = 1
     scale: Literal["min-max", "percentiles"] | tuple[float, float] = "min-max"
-    percentiles: tuple[float, float] = (1.0, 99.0)
-    unit: str = ""
-    reduce: int = 1
-    crop: int | tuple[int, int] | None = None
     random_crop: bool = False
     flip: bool = False
     rotate90: bool = False
-    grayscale: bool = False
 
     source: FrameSource = field(init=False)
     wanted_scale: Scale | str = field(init=False)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        ForecastData.__post_init__(self)
+        FrameOptions.__post_init__(self)
         if self.random_crop and self.crop is None:
             raise ValueError("`random_crop` needs `crop`, the size to cut out")
         if isinstance(self.scale, str):
@@ -98,7 +87,7 @@ class RecordingData(ForecastData):
             grayscale=self.grayscale,
         )
         if part == "train":
-            self.value_scale = windows.scale
+            self.value_scale = windows.value_scale
         return windows
 
     def _scale(self, part: str) -> Scale | str:
