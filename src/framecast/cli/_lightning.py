@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from jsonargparse import DefaultHelpFormatter
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -22,26 +19,7 @@ from framecast.models import plain
 from framecast.runs import ResultFolder, RunFolder, Scale, Split, read_checkpoint
 from framecast.tasks import LastCheckpoint, Task, TrainingDivergedError
 
-
-class _Help(DefaultHelpFormatter):
-    """Help that names networks of Framecast alone where any module would do, of which there are hundreds."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        return re.sub(r"(?<=known subclasses: )[^)]*", _few, super()._get_help_string(action))
-
-
-def _few(names: re.Match[str]) -> str:
-    if names[0].count(", ") < 20:
-        return names[0]
-    return ", ".join([name for name in names[0].split(", ") if name.startswith("framecast.models.")] + ["any other"])
-
-
-class _Parser(LightningArgumentParser):
-    """The parser of one command."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        own: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False, "formatter_class": _Help}
-        super().__init__(*args, **{**own, **kwargs})
+from ._parser import Parser
 
 
 class _SaveConfig(SaveConfigCallback):
@@ -82,14 +60,14 @@ class CommandLine(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_class=_Parser,
+            parser_class=Parser,
             parser_kwargs={"prog": "framecast"},
             args=args,
         )
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """The commands that Lightning runs."""
+        """Return the commands that Lightning runs, each with the parameters that are no options."""
         skipped = {
             "model",
             "dataloaders",
@@ -116,7 +94,7 @@ class CommandLine(LightningCLI):
         )
 
     def before_instantiate_classes(self) -> None:
-        """Settle which folder and which checkpoint this is about, before anything is built."""
+        """Choose the run's folder and the checkpoint, before anything is built."""
         config = self.config[self.subcommand]
         if config.run is not None:
             self.folder = RunFolder(config.run)
@@ -178,13 +156,13 @@ class CommandLine(LightningCLI):
         return kwargs
 
     def before_fit(self) -> None:
-        """Find out whether data and model fit before anything is written."""
+        """Check that data and model go together, before anything is written."""
         self._set_up_data("fit")
         self.model.check_data(self.datamodule.describe("train"))
         self.datamodule.train_dataloader()
 
     def fit(self, **kwargs: Any) -> None:
-        """Train; if the loss becomes no number, say which checkpoint is still good."""
+        """Train; if the loss becomes NaN or infinite, say which checkpoint is still good."""
         if self.resumes:
             print(f"resuming {self.folder} at step {self.step}")
         try:
@@ -238,7 +216,7 @@ class CommandLine(LightningCLI):
         print(f"next: {_command('report', self.folder)}")
 
     def _protocol(self) -> dict[str, Any]:
-        """Return what the protocol of every task's scores holds."""
+        """Return the part of the protocol that all tasks have."""
         return {
             **self.datamodule.describe("test"),
             "split": "test",

@@ -48,7 +48,7 @@ class EmbeddingEpochs(pl.Callback):
         chosen = evenly_spread(_MOST, task.validated.count)
         positions = task.validated.embeddings.numpy()[None, chosen]
         epochs = np.array([epoch])
-        before = self.run.read_embedding_epochs()
+        before = self.run.read_embedding_epochs("positions", "epochs")
         if before is not None:
             earlier = before["epochs"] < epoch  # a run that stopped after this epoch's validation makes it anew
             positions = np.concatenate([before["positions"][earlier], positions])

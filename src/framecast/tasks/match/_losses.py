@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from framecast.losses import FORMS, BatchContrastiveLoss, ContrastiveLoss, CosineContrastiveLoss, all_pairs
 
 PairLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of the embeddings of both sides ``(P, E)`` and whether they are similar ``(P,)``."""
+"""A loss of the embeddings of both sides ``(P, E)``, of which those marked ``(P,)`` are similar."""
 BatchLoss = Callable[[Tensor, Tensor], Tensor]
-"""Of embeddings ``(N, E)`` and their classes ``(N,)``."""
+"""A loss of embeddings ``(N, E)`` and their classes ``(N,)``."""
 
 
 class _AllPairs(nn.Module):
@@ -46,4 +46,4 @@ MATCH_LOSSES: dict[str, Callable[[str, float | None, str, str | None], tuple[Pai
     **dict.fromkeys(FORMS, _contrastive),
     "cosine": _cosine,
 }
-"""The losses by name: from name, margin, reduction and miner to the loss of pairs and that of a batch of images."""
+"""By name, functions of name, margin, reduction and miner that return a loss of pairs and a loss of images."""
