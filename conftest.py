@@ -23,6 +23,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # New tensors and modules are made on it, in tests, doctests and helpers alike.
     if device.type != "cpu":
         torch.set_default_device(device)
+    if config.getoption("--kernel") is not None:
+        # What the kernel cannot run goes to another.
+        config.addinivalue_line("filterwarnings", "ignore::framecast.kernels.KernelWarning")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

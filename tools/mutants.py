@@ -40,9 +40,10 @@ EQUATIONS, PARITY, LAYERS = "nn/test_equations.py", "nn/test_torch_parity.py", "
 PROPERTIES, WRONG, PROJECTION = "nn/test_properties.py", "nn/test_wrong_calls.py", "functional/test_projection.py"
 STEPS, PASS, LOOP = "functional/_steps.py", "functional/_layer.py", "functional/_loop.py"
 SPACE, BASE, LAYER = "functional/_projection.py", "nn/_base.py", "nn/_layer.py"
-PASSES, KERNEL, PLAN = "kernels/test_passes.py", "kernels/sequence/_passes.py", "kernels/sequence/_plan.py"
-CONVOLUTION, NODE, CHOICE = "kernels/sequence/_convolution.py", "kernels/sequence/_node.py", "kernels/_pass.py"
-POINTWISE = "kernels/sequence/_pointwise.py"
+PASSES, TRACK, CELL_PASS = "kernels/test_passes.py", "kernels/sequence/_states.py", "kernels/sequence/_pass.py"
+CONVOLUTION, NODE, SEGMENTS = "kernels/sequence/_convolution.py", "kernels/sequence/_node.py", "kernels/_segments.py"
+LSTM_PASS, GRU_PASS = "kernels/sequence/_lstm.py", "kernels/sequence/_gru.py"
+RESET_BEFORE, STACK = "kernels/sequence/_gru_before.py", "kernels/_passes.py"
 TILES, TILED, GRID = "kernels/test_tiles.py", "kernels/test_tiled_lstm.py", "kernels/cpu/tiles.h"
 INPUT, LSTM_TILES, LSTM_NODE = "kernels/sequence/_input.py", "kernels/cpu/lstm.c", "kernels/cpu/_lstm.py"
 STATES, SEQUENCE, OPTIONS = "nn/_states.py", "functional/_batch.py", "functional/_space.py"
@@ -143,15 +144,15 @@ FAULTS = [
     Fault(
         "tiles: spent gates are taken for gates",
         LSTM_NODE,
-        "None if spent else gates, given",
-        "gates, given",
+        "None if spent else gates, data",
+        "gates, data",
         TILED,
     ),
     Fault(
         "tiles: known zeros are said to be known where they are not",
         LSTM_NODE,
-        "known = [None, None] if plan.zero_state else [given.h, c]",
-        "known = [None, None]",
+        "known = [None, None] if plan.zero_state else [h, c]\n    library",
+        "known = [None, None]\n    library",
         TILED,
     ),
     Fault(
@@ -164,61 +165,61 @@ FAULTS = [
     # the kernels
     Fault(
         "kernel: first recurrent part left out though there is a state",
-        PLAN,
+        TRACK,
         "if self.plan.zero_state else",
         "if True else",
         PASSES,
     ),
     Fault(
         "kernel: an ended sequence's state is another's",
-        PLAN,
+        TRACK,
         "parts.append(value[end:])",
         "parts.append(value[: len(value) - end])",
         PASSES,
     ),
     Fault(
         "kernel: weight gradient misses the first step",
-        PLAN,
-        "if not plan.zero_state:\n                found.append",
-        "if False:\n                found.append",
+        TRACK,
+        "if not plan.zero_state:\n                entering.append",
+        "if False:\n                entering.append",
         PASSES,
     ),
     Fault(
         "kernel: weight gradient pairs the wrong steps",
-        PLAN,
+        TRACK,
         "early if plan.reverse else late))",
         "late if plan.reverse else early))",
         PASSES,
     ),
     Fault(
         "kernel: gradient of a final state lost at the end of a sequence",
-        PLAN,
+        TRACK,
         "self.value, self.own = self.value.clone(), True",
         "self.value, self.own = torch.zeros_like(self.value), True",
         PASSES,
     ),
     Fault(
         "kernel: gradient of the final cell state lost",
-        KERNEL,
+        LSTM_PASS,
         "if grad_finals[1] is None else grad_finals[1].clone()",
         "if True else grad_finals[1].clone()",
         PASSES,
     ),
     Fault(
         "kernel: no gradient to the step before",
-        KERNEL,
-        "grad_h.give(matrix(self.hidden.input_gradient(plan.frames(rows[t]))))",
+        CELL_PASS,
+        "grad_h.give(matrix(projection.input_gradient(plan.frames(grad_sums))))",
         "pass",
         PASSES,
     ),
     Fault(
         "kernel: peepholes of i and f see nothing",
-        KERNEL,
+        LSTM_PASS,
         "if c_prev is not None:\n        total[0]",
         "if False:\n        total[0]",
         PASSES,
     ),
-    Fault("kernel: GRU's carried gradient lost", KERNEL, "carried += grad_h.value", "pass", PASSES),
+    Fault("kernel: GRU's carried gradient lost", GRU_PASS, "carried += grad_h.value", "pass", PASSES),
     Fault(
         "kernel: turned kernel not turned",
         CONVOLUTION,
@@ -243,24 +244,24 @@ FAULTS = [
     Fault(
         "kernel: second derivatives lose the projection of the input",
         NODE,
-        "data, plan.sizes, state[0])\n        # New",
-        "data, plan.sizes, state[0]).detach()\n        # New",
+        "data, plan.sizes, states[0])\n    recurrent",
+        "data, plan.sizes, states[0]).detach()\n    recurrent",
         PASSES,
     ),
-    Fault("kernel: cell state's backward forgets the forget gate", POINTWISE, "    grad_c.mul_(f)\n", "", PASSES),
+    Fault("kernel: cell state's backward forgets the forget gate", LSTM_PASS, "    grad_c.mul_(f)\n", "", PASSES),
     Fault(
         "kernel: reset before, not through r",
-        POINTWISE,
+        RESET_BEFORE,
         "carried.addcmul_(grad_reset_h.to(carried.dtype), r)",
         "pass",
         PASSES,
     ),
-    Fault("checkpoint: masks drawn anew", CHOICE, "    if call.training:", "    if False:", PASSES),
+    Fault("checkpoint: masks drawn anew", SEGMENTS, "if call.training else None", "if False else None", PASSES),
     Fault(
         "checkpoint: every segment starts from zero",
-        CHOICE,
-        "zero_state=call.zero_state and k == first",
-        "zero_state=call.zero_state",
+        SEGMENTS,
+        "call.zero_state and k == first",
+        "call.zero_state",
         PASSES,
     ),
     # the equations
@@ -353,11 +354,11 @@ FAULTS = [
     Fault(
         "c accumulated in the half type",
         PASS,
-        "s.float() if gates[0].dtype in _HALF_TYPES else s for s in state[1:]",
+        "s.float() if dtype in HALF_TYPES else s for s in state[1:]",
         "s for s in state[1:]",
         LAYERS,
     ),
-    Fault("autocast: states come back wide", PASS, "types = [gates[0].dtype] * len(types)", "pass", LAYERS),
+    Fault("autocast: states come back wide", PASS, "types = [dtype] * len(types)", "pass", LAYERS),
     # regularisation
     Fault(
         "recurrent dropout: mask resampled each step",
@@ -400,23 +401,23 @@ FAULTS = [
     ),
     Fault(
         "dropout: in evaluation too",
-        LAYER,
-        "F.dropout(data, self.dropout, training)",
-        "F.dropout(data, self.dropout)",
+        STACK,
+        "F.dropout(output, call.dropout, call.training)",
+        "F.dropout(output, call.dropout)",
         EQUATIONS,
     ),
     Fault(
         "dropout: after the last layer too",
-        LAYER,
-        "if self.dropout and k + 1 < self.num_layers:",
-        "if self.dropout:",
+        STACK,
+        "if call.dropout and k + 1 < layers:",
+        "if call.dropout:",
         LAYERS,
     ),
     Fault(
         "dropout: torch's operator drops in evaluation",
         "kernels/_torch_rnn.py",
-        "self.dropout, training, self.directions == 2, batch_first)",
-        "self.dropout, True, self.directions == 2, batch_first)",
+        "call.dropout, call.training, bidirectional)",
+        "call.dropout, True, bidirectional)",
         PARITY,
     ),
     # time
@@ -435,7 +436,7 @@ FAULTS = [
         EQUATIONS,
     ),
     Fault("reverse output not reversed", LOOP, "outputs.reverse()", "pass", EQUATIONS),
-    Fault("reverse direction runs forward", LAYER, "reverse=d == 1", "reverse=False", EQUATIONS),
+    Fault("reverse direction runs forward", STACK, "reverse=direction == 1", "reverse=False", EQUATIONS),
     Fault(
         "reverse: another sequence's initial state",
         LOOP,
@@ -451,7 +452,7 @@ FAULTS = [
         PROPERTIES,
     ),
     Fault("lengths: final states in another order", LOOP, "*reversed(ended)", "*ended", PROPERTIES),
-    Fault("lengths ignored", LAYER, "Batch.from_padded(input, lengths)", "Batch.from_padded(input)", PROPERTIES),
+    Fault("lengths ignored", LAYER, "Batch.from_padded(input, checked)", "Batch.from_padded(input)", PROPERTIES),
     Fault(
         "lengths: output past the end not zero",
         SEQUENCE,
@@ -469,11 +470,11 @@ FAULTS = [
     Fault(
         "given states not sorted",
         LAYER,
-        "frames.sort(self._states.split(hx, frames.batch, size, batched, self._tensors()[0]))",
-        "self._states.split(hx, frames.batch, size, batched, self._tensors()[0])",
+        "return batch, batch.sort(states), batched",
+        "return batch, states, batched",
         PROPERTIES,
     ),
-    Fault("final states not unsorted", LAYER, "tuple(frames.unsort(s, 0) for s in state)", "state", PROPERTIES),
+    Fault("final states not unsorted", LAYER, "batch.unsort_states(finals)", "finals", PROPERTIES),
     Fault(
         "one frame for all steps taken for one sequence",
         SEQUENCE,
@@ -485,32 +486,32 @@ FAULTS = [
     Fault(
         "h_n of another layer",
         STATES,
-        "states.append(torch.stack(column))",
-        "states.append(torch.stack(column[::-1]))",
+        "states.append(torch.stack(list(column)))",
+        "states.append(torch.stack(list(column)[::-1]))",
         EQUATIONS,
     ),
     Fault(
         "states batch first",
         LAYER,
-        "        return result, self._states.join(finals, batched)\n",
-        """        if self.batch_first and batched:
-            finals = [tuple(s.flip(0) for s in state) for state in finals]
-        return result, self._states.join(finals, batched)
+        "        output, finals = kernels.run(call)\n",
+        """        output, finals = kernels.run(call)
+        if self.batch_first and batched:
+            finals = [s.flip(1) if isinstance(s, Tensor) else [one.flip(0) for one in s] for s in finals]
 """,
         LAYERS,
     ),
     Fault(
         "batch_first: output not swapped",
         LAYER,
-        "elif isinstance(result, Tensor) and self.batch_first:",
-        "elif False:",
+        "            elif self.batch_first:\n                output",
+        "            elif False:\n                output",
         LAYERS,
     ),
     Fault(
         "a cell ignores its state",
         "nn/_cell.py",
-        "state = states if batched else tuple(s.unsqueeze(0) for s in states)",
-        "state = zero_state(spec, batch, size, reference)",
+        "columns = [(s if batched else s.unsqueeze(0),) for s in state]",
+        "columns = None if input is not None else [(s if batched else s.unsqueeze(0),) for s in state]",
         PARITY,
     ),
     Fault(

@@ -13,7 +13,8 @@ import torch
 
 from framecast import kernels, nn
 from framecast.kernels.cpu import _library as _compiled
-from framecast.kernels.cpu import _steps as _native
+from framecast.kernels.cpu._steps import compiled_steps
+from framecast.kernels.sequence._lstm import LSTM
 
 needs_compiler = pytest.mark.skipif(
     sys.platform != "linux" or not any(shutil.which(name) for name in ("cc", "gcc", "clang")), reason="no C compiler"
@@ -45,7 +46,7 @@ def compiled(folder):
 
 def check_lstm():
     gates, h, c = torch.zeros(7, 40), torch.empty(7, 10), torch.empty(7, 10)
-    _native.lstm(gates, None, torch.full((7, 10), 2.0), None, h, c)
+    compiled_steps(LSTM, gates, None, torch.full((7, 10), 2.0), None, h, c)
     assert torch.equal(c, torch.ones(7, 10))
     torch.testing.assert_close(h, torch.ones(7, 10).tanh() / 2)
 
@@ -193,10 +194,12 @@ def test_another_source_header_or_option_is_another_library(tmp_path, monkeypatc
 
 COMPILE_AND_RUN = """
 import torch
-from framecast.kernels.cpu import _library as _compiled, _steps as _native
+from framecast.kernels.cpu import _library as _compiled
+from framecast.kernels.cpu._steps import compiled_steps
+from framecast.kernels.sequence._lstm import LSTM
 assert _compiled.why_not() is None, _compiled.why_not()
 gates, h, c = torch.zeros(3, 40), torch.empty(3, 10), torch.empty(3, 10)
-_native.lstm(gates, None, torch.full((3, 10), 2.0), None, h, c)
+compiled_steps(LSTM, gates, None, torch.full((3, 10), 2.0), None, h, c)
 assert torch.equal(c, torch.ones(3, 10))
 """
 

@@ -140,7 +140,7 @@ def test_reasons_of_refusal(monkeypatch):
         assert refusal([None], []) == "tensors are not on one GPU but on none"
         assert refusal([x], [x.to("meta")]) == "tensors are not on one GPU but on cpu, meta"
         assert refusal([x], [x.as_subclass(Own)]) == "tensors of another class than torch.Tensor"
-        monkeypatch.setattr(_graphs, "transformed", lambda: True)
+        monkeypatch.setattr(_graphs, "transforms_active", lambda: True)
         assert refusal([x], [x]).startswith("torch.func")
 
 

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from framecast import kernels, nn
 from framecast.kernels import _choice
 from framecast.kernels.cuda import _steps as _triton
-from framecast.kernels.sequence import _node
+from framecast.kernels.sequence import _input
 
 STEPS, BATCH, CHANNELS, HIDDEN = 3, 2, 16, 18
 SIZES = {0: (), 1: (5,), 2: (3, 4), 3: (2, 3, 2)}
@@ -221,7 +221,7 @@ def test_triton(cell, device):
 @pytest.mark.parametrize("large", [False, True], ids=["all steps at once", "step by step"])
 def test_inference(cell, large, monkeypatch):
     """Where no gradient is recorded, the input of large frames is projected step by step."""
-    monkeypatch.setattr(_node, "_WORTH_A_STEP", 0 if large else 2**62)
+    monkeypatch.setattr(_input, "_WORTH_A_STEP", 0 if large else 2**62)
     call = Call(cell, 2, torch.float32)
     call.gradients = False
     assert_none(differences(call, 1e-5))

@@ -1,4 +1,4 @@
-"""The compiled pointwise functions: against equations in NumPy's float64, and against the plain functions."""
+"""The compiled steps: against equations in NumPy's float64, and against their plain forms."""
 
 import inspect
 import subprocess
@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.kernels.cpu import _library as _compiled
-from framecast.kernels.cpu import _steps as _native
-from framecast.kernels.sequence import _pointwise
+from framecast.kernels.cpu import _library
+from framecast.kernels.cpu._steps import compiled_steps, run_compiled
+from framecast.kernels.sequence._cells import STEPS
+from framecast.kernels.sequence._lstm import LSTM
+from framecast.kernels.sequence._step import plain_steps
 
 needs_library = pytest.mark.skipif(
-    _compiled.why_not() is not None, reason=f"no compiled functions: {_compiled.why_not()}"
+    _library.why_not() is not None, reason=f"no compiled functions: {_library.why_not()}"
 )
 
-NAMES = tuple(_native._STEPS)
+NAMES = tuple(name for name, step in STEPS.items() if step.compiled)
 GATES = {name: 3 if name.startswith("gru") else 4 for name in NAMES}
 FILLED = {
     "lstm": ("h", "c"),
@@ -34,7 +36,7 @@ TOLERANCE = {FLOAT32: 2e-6, BFLOAT16: 2**-8 * 1.01}
 
 
 def parameters_of(name):
-    return inspect.signature(getattr(_pointwise, name)).parameters
+    return inspect.signature(STEPS[name].plain).parameters
 
 
 def optional(name):
@@ -82,13 +84,13 @@ def copies(arguments):
     return {key: None if tensor is None else guarded(tensor, tensor.dtype) for key, tensor in arguments.items()}
 
 
-def run(module, name, arguments):
-    """Call the function; return its arguments after the call. The compiled one must have been compiled."""
+def run(steps, name, arguments):
+    """Run the step; return its operands after it. The compiled one must have been compiled."""
     arguments = copies(arguments)
-    if module is _native:
-        assert _native._run(name, *arguments.values())
+    if steps is compiled_steps:
+        assert run_compiled(STEPS[name], *arguments.values())
     else:
-        getattr(module, name)(**arguments)
+        steps(STEPS[name], *arguments.values())
     return arguments
 
 
@@ -208,7 +210,7 @@ EXPECTED = {
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_functions_give_the_equations_at_awkward_sizes(name, dtype, rows, hidden):
     arguments = arguments_of(name, rows, hidden, dtype)
-    found = run(_native, name, arguments)
+    found = run(compiled_steps, name, arguments)
     agree(found, equations(name, arguments))
 
 
@@ -218,9 +220,9 @@ def test_compiled_functions_give_the_equations_at_awkward_sizes(name, dtype, row
 @pytest.mark.parametrize(("name", "absent"), list(absences()))
 def test_none_is_zero(name, absent, dtype, hidden):
     arguments = arguments_of(name, 55, hidden, dtype, absent)
-    found = run(_native, name, arguments)
+    found = run(compiled_steps, name, arguments)
     agree(found, equations(name, arguments))
-    agree(found, run(_pointwise, name, arguments), roundings=2)
+    agree(found, run(plain_steps, name, arguments), roundings=2)
 
 
 @needs_library
@@ -230,7 +232,7 @@ def test_the_gradient_may_take_the_place_of_the_gates(name, dtype):
     arguments = arguments_of(name, 131, 10, dtype)
     expected = equations(name, arguments)
     arguments["grad_gates"] = arguments["gates"]
-    getattr(_native, name)(**arguments)
+    compiled_steps(STEPS[name], *arguments.values())
     agree(arguments, expected)
 
 
@@ -247,7 +249,7 @@ def test_bfloat16_is_the_float32_result_rounded_to_nearest(name, hidden):
             # NaN of a kind that rounding alone would turn into zero.
             arguments[key][6] = torch.tensor(0x7FFFFFFF, dtype=torch.int32).view(FLOAT32)
     in_float32 = {key: guarded(tensor, FLOAT32) for key, tensor in arguments.items()}
-    narrow, wide = run(_native, name, arguments), run(_native, name, in_float32)
+    narrow, wide = run(compiled_steps, name, arguments), run(compiled_steps, name, in_float32)
     for key, tensor in narrow.items():
         torch.testing.assert_close(tensor, wide[key].to(tensor.dtype), rtol=0, atol=0, equal_nan=True)
 
@@ -265,7 +267,7 @@ def test_extreme_values_go_where_the_plain_functions_send_them(name, dtype):
     for tensor in arguments.values():
         extreme = torch.from_numpy(random.choice(TINY + BEYOND, tensor.shape)).to(tensor.dtype)
         tensor.copy_(torch.where(torch.from_numpy(random.random(tensor.shape) < 0.2), extreme, tensor))
-    found, expected = run(_native, name, arguments), run(_pointwise, name, arguments)
+    found, expected = run(compiled_steps, name, arguments), run(plain_steps, name, arguments)
     for key, tensor in found.items():
         # Differences of large numbers keep few digits.
         torch.testing.assert_close(tensor, expected[key], rtol=1e-2, atol=1e-5, equal_nan=True, msg=key)
@@ -276,7 +278,7 @@ def test_activations_are_right_to_the_last_digits_everywhere():
     sizes = np.geomspace(1e-38, 86, 20000)
     x = torch.from_numpy(np.concatenate((-sizes[::-1], TINY, np.linspace(-20, 20, 40001), sizes))).float()[:, None]
     gates, h, c = x.repeat(1, 4), torch.empty_like(x), torch.empty_like(x)
-    assert _native._run("lstm", gates, None, None, None, h, c)
+    assert run_compiled(LSTM, gates, None, None, None, h, c)
     doubles = x.double().numpy()
     for k, exact in enumerate((sigmoid(doubles), sigmoid(doubles), np.tanh(doubles), sigmoid(doubles))):
         np.testing.assert_allclose(gates[:, k : k + 1].double().numpy(), exact, rtol=4e-7, atol=1e-45)
@@ -291,7 +293,7 @@ def test_any_number_of_threads_gives_the_same(name):
     try:
         for number in (1, 2, 3):
             torch.set_num_threads(number)
-            found.append(run(_native, name, arguments))
+            found.append(run(compiled_steps, name, arguments))
     finally:
         torch.set_num_threads(threads)
     agree(found[0], equations(name, arguments))
@@ -304,16 +306,12 @@ def test_any_number_of_threads_gives_the_same(name):
 @pytest.mark.parametrize(("rows", "hidden"), [(0, 10), (3, 0)])
 def test_nothing_is_no_work(rows, hidden):
     gates, h, c = (torch.empty(rows, columns * hidden, device="cpu") for columns in (4, 1, 1))
-    assert _native._run("lstm", gates, None, None, None, h, c)
-
-
-def test_names_and_arguments_are_those_of_the_plain_functions():
-    for name in NAMES:
-        assert inspect.signature(getattr(_native, name)) == inspect.signature(getattr(_pointwise, name))
+    assert run_compiled(LSTM, gates, None, None, None, h, c)
 
 
 UNSUITED = {
     "float64": lambda tensor: tensor.double(),
+    "lazily negated": lambda tensor: torch._neg_view(-tensor),
     "columns of a wider matrix": lambda tensor: torch.cat((tensor, tensor), 1)[:, : tensor.shape[1]],
 }
 
@@ -323,8 +321,8 @@ UNSUITED = {
 def test_what_the_compiled_functions_cannot_take_goes_to_the_plain_ones(name, unsuited):
     arguments = arguments_of(name, 7, 10)
     changed = {key: UNSUITED[unsuited](tensor) for key, tensor in arguments.items()}
-    assert not _native._run(name, *changed.values())
-    getattr(_native, name)(**changed)
+    assert not run_compiled(STEPS[name], *changed.values())
+    compiled_steps(STEPS[name], *changed.values())
     for key, expected in equations(name, arguments).items():
         np.testing.assert_allclose(changed[key].double().numpy(), expected, rtol=2e-6, atol=1e-6)
 
@@ -335,16 +333,17 @@ def test_one_unsuited_tensor_is_enough(name):
     arguments = arguments_of(name, 7, 10)
     for key, tensor in arguments.items():
         for wrong in (tensor.double(), tensor[:, :-1].contiguous(), UNSUITED["columns of a wider matrix"](tensor)):
-            assert not _native._run(name, *(arguments | {key: wrong}).values()), key
+            assert not run_compiled(STEPS[name], *(arguments | {key: wrong}).values()), key
 
 
 FORK_WITH_THREADS = """
 import os
 import torch
-from framecast.kernels.cpu import _steps as _native
+from framecast.kernels.cpu._steps import run_compiled
+from framecast.kernels.sequence._lstm import LSTM
 torch.set_num_threads(2)
 gates, h, c = torch.zeros(4000, 40), torch.empty(4000, 10), torch.empty(4000, 10)
-run = lambda: _native._run("lstm", gates, None, None, None, h, c)
+run = lambda: run_compiled(LSTM, gates, None, None, None, h, c)
 assert run()
 child = os.fork()
 if not child:

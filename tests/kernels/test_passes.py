@@ -1,6 +1,7 @@
 """The sequence pass against the reference: every cell, rank, batch form and option it takes, with poisoned memory."""
 
 import contextlib
+import dataclasses
 import functools
 
 import pytest
@@ -11,12 +12,10 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from framecast import functional, kernels, nn
-from framecast.kernels import _choice as _table
+from framecast.kernels._choice import recording
 from framecast.kernels.cpu import _library as _compiled
-from framecast.kernels.cpu import _steps as _native
-from framecast.kernels.cpu import _tiles
-from framecast.kernels.sequence import _node as _sequence
-from framecast.kernels.sequence import _passes, _pointwise
+from framecast.kernels.cpu import _steps, _tiles
+from framecast.kernels.sequence import _gru, _input, _lstm, _rnn
 
 SIZES = {0: (), 1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 CELLS = {
@@ -55,7 +54,7 @@ def steps(request, monkeypatch):
     if request.param != "tiles":
         monkeypatch.setattr(_tiles.Tiles, "take", lambda *_: False)
     if request.param == "plain":
-        monkeypatch.setattr(_table, "_native", _pointwise)
+        monkeypatch.setattr(_steps, "run_compiled", lambda *_: False)
 
 
 def build(cell, axes, dtype=torch.float64, hidden=4, **options):
@@ -81,7 +80,7 @@ def everything(layer, x, hx=None, kernel="sequence", ran="sequence", **call):
     """Output, final states, and the gradients of input, states and parameters, of a loss that weighs all unequally."""
     inputs = [x.clone().requires_grad_(), *([s.clone().requires_grad_() for s in flat(hx)] if hx is not None else [])]
     given = None if hx is None else (tuple(inputs[1:]) if isinstance(hx, tuple) else inputs[1])
-    with kernels.use(kernel), _table.recording() as choices:
+    with kernels.use(kernel), recording() as choices:
         output, final = layer(inputs[0], given, **call)
     assert {choice.kernel for choice in choices} == {ran if kernel != "reference" else "reference"}
     results = [output, *flat(final)]
@@ -154,9 +153,9 @@ def test_without_input_and_with_one_frame_for_all_steps(cell):
 def test_inference_step_by_step(cell, axes, space, monkeypatch):
     """As large frames are run where no gradient is recorded."""
     made = []
-    build_sums = _sequence.StepwiseSums.__init__
-    monkeypatch.setattr(_sequence, "_WORTH_A_STEP", 0)
-    monkeypatch.setattr(_sequence.StepwiseSums, "__init__", lambda *a: (made.append(1), build_sums(*a))[1])
+    build_sums = _input.StepwiseSums.__init__
+    monkeypatch.setattr(_input, "_WORTH_A_STEP", 0)
+    monkeypatch.setattr(_input.StepwiseSums, "__init__", lambda *a: (made.append(1), build_sums(*a))[1])
     layer = build(cell, axes, bidirectional=True, **SPACES[space])
     x = torch.randn(4, 3, 4, *SIZES[axes], dtype=torch.float64)
     for call in ({}, {"lengths": [4, 2, 3]}):
@@ -356,7 +355,8 @@ def test_a_backward_that_was_interrupted(cell, monkeypatch):
     parameters = list(layer.parameters())
     loss = layer(x)[0].square().sum()
     with monkeypatch.context() as patch:
-        patch.setattr(_passes, "weight_gradient", lambda *a: (_ for _ in ()).throw(MemoryError()))
+        for module in (_lstm, _gru, _rnn):
+            patch.setattr(module, "weight_gradient", lambda *a: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             torch.autograd.grad(loss, parameters, retain_graph=True)
     found = torch.autograd.grad(loss, parameters)
@@ -422,7 +422,7 @@ def test_parameters_that_do_not_fit_are_left_to_pytorch(name, value):
     layer, x = nn.ConvLSTM2d(4, 4, kernel_size=3), torch.randn(3, 2, 4, 5, 4)
     names = [choice.kernel for choice in kernels.explain(layer, x).choices]
     assert names == ["sequence"]
-    with _table.recording() as choices, contextlib.suppress(RuntimeError):
+    with recording() as choices, contextlib.suppress(RuntimeError):
         torch.func.functional_call(layer, {name: value}, (x,))
     assert [choice.kernel for choice in choices] == ["reference"]
 
@@ -457,12 +457,12 @@ def test_replicas_without_parameters():
 
 def test_the_fault_that_this_would_show(monkeypatch):
     """A wrong pointwise step is seen."""
-    right = _pointwise.lstm_backward
+    right = _lstm.LSTM_BACKWARD
 
     def wrong(gates, c_prev, c, grad_h, added, grad_c, *rest):
-        right(gates, c_prev, c, grad_h, None, grad_c, *rest)
+        right.plain(gates, c_prev, c, grad_h, None, grad_c, *rest)
 
-    monkeypatch.setattr(_native, "lstm_backward", wrong)
+    monkeypatch.setattr(_lstm, "LSTM_BACKWARD", dataclasses.replace(right, plain=wrong))
     layer = build("LSTM", 2)
     x = torch.randn(3, 2, 4, 5, 4, dtype=torch.float64)
     with pytest.raises(AssertionError):

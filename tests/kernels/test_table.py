@@ -1,5 +1,6 @@
 """Which kernel is chosen, and what is said of it."""
 
+import os
 import subprocess
 import sys
 
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 from framecast import kernels, nn
-from framecast.kernels import _choice as _table
-from framecast.kernels._choice import KERNELS
+from framecast.functional import Batch
+from framecast.kernels import KERNELS
 from framecast.kernels.cpu import _library as _compiled
 
 
@@ -25,7 +26,7 @@ def reason(layer, x, kernel="sequence"):
 
 
 def test_the_sequence_pass_is_chosen_on_a_cpu():
-    layer = nn.ConvLSTM2d(2, 3, 2, bidirectional=True)
+    layer = nn.ConvGRU2d(2, 3, 2, bidirectional=True)
     assert chosen(layer, frames()) == ["sequence"] * 4
 
 
@@ -43,7 +44,7 @@ def test_use_asks_for_a_kernel(kernel):
 
 def test_a_kernel_that_cannot_take_a_call_leaves_it_to_the_reference():
     layer = nn.ConvGRU2d(2, 3, norm="group")
-    with kernels.use("sequence"):
+    with kernels.use("sequence"), pytest.warns(kernels.KernelWarning, match="normalised"):
         assert chosen(layer, frames()) == ["reference"]
 
 
@@ -78,17 +79,88 @@ def test_an_explanation_says_how_a_pass_is_run(layer, dtype, found, details, mon
     explanation = kernels.explain(layer, frames(dtype=dtype))
     monkeypatch.setattr(_compiled, "loaded", lambda: library)
     monkeypatch.setattr(_compiled, "emulates_tiles", lambda: False)
-    call = _table.Call(
-        layer._specs[0], layer._weights(layer._specs[0], "_l0"), None, [1], (torch.zeros(1, dtype=dtype),)
-    )
-    assert _table._details(call) == details
+    states = [(torch.zeros(1, dtype=dtype),)]
+    call = kernels.Call(layer._stack, layer._tensors(layer._names), Batch(None, [1], 1), states)
+    assert KERNELS["sequence"].details(call) == details
     assert len(explanation.choices[0].details) > 5
 
 
-def test_an_explanation_of_torchs_operator_names_no_kernel():
-    assert str(kernels.explain(nn.LSTM(4, 8), torch.randn(3, 2, 4))).splitlines()[1:] == [
-        "torch: runs 1 pass (the fused operator of torch.nn)"
-    ]
+def test_an_explanation_of_torchs_operator():
+    lines = str(kernels.explain(nn.LSTM(4, 8), torch.randn(3, 2, 4))).splitlines()
+    assert lines[1] == "torch: runs 1 pass (the fused operator of torch.nn)"
+    assert lines[-1] == "  reference: could run, plain PyTorch, step by step"
+    assert len(lines) == 1 + len(KERNELS)
+    assert chosen(nn.LSTM(4, 8, 2, bidirectional=True), torch.randn(3, 2, 4)) == ["torch"] * 4
+
+
+@pytest.mark.parametrize(
+    ("layer", "call", "words"),
+    [
+        (nn.ConvLSTM2d(2, 3), {}, "convolutional"),
+        (nn.LSTM(2, 3, peephole="channel"), {}, "`peephole` is 'channel'"),
+        (nn.LSTM(2, 3, norm="group"), {}, "`norm`"),
+        (nn.LSTM(2, 3, zoneout=0.1), {}, "`zoneout`"),
+        (nn.LSTM(2, 3, recurrent_dropout=0.1), {}, "`recurrent_dropout`"),
+        (nn.LSTM(2, 4, groups=2), {}, "`groups` is 2"),
+        (nn.LSTM(2, [3, 4]), {}, "different sizes"),
+        (nn.LSTM(2, 3, checkpoint=2), {}, "`checkpoint` is 2"),
+        (nn.GRU(2, 3, reset_after=False), {}, "one bias"),
+        (nn.LSTM(2, 3, activation="relu"), {}, "LSTMStep with these options"),
+        (nn.LSTM(2, 3), {"lengths": [0]}, "length 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_torchs_operator_leaves_to_others(layer, call, words):
+    x = frames() if "Conv" in type(layer).__name__ else torch.randn(3, 1, 2)
+    (refused, *_) = kernels.explain(layer, x, **call).choices
+    assert words in dict(refused.refused)["torch"]
+    assert refused.kernel != "torch"
+
+
+def test_an_explanation_takes_lengths_and_steps():
+    explanation = kernels.explain(nn.LSTM(2, 3), torch.randn(3, 2, 2), lengths=[3, 1])
+    assert explanation.choices[0].kernel == "torch"
+    state = torch.zeros(1, 2, 3, 5, 4)
+    assert kernels.explain(nn.ConvGRU2d(0, 3), None, state, steps=4).choices[0].kernel == "sequence"
+
+
+def test_what_was_asked_for_and_cannot_run_says_why_once():
+    layer = nn.ConvGRU2d(2, 3)
+    with kernels.use("triton"):
+        with pytest.warns(kernels.KernelWarning, match=r"'triton' cannot run .*on the CPU.*: 'reference' runs it"):
+            assert chosen(layer, frames()) == ["reference"]
+        layer(frames())
+    with kernels.use("triton"), pytest.warns(kernels.KernelWarning, match="on the CPU"):
+        layer(frames())
+    layer(frames())
+
+
+def test_what_the_environment_asked_for_and_cannot_run_says_why_once():
+    code = (
+        "import torch; from framecast import nn;"
+        "[nn.ConvGRU2d(2, 3)(torch.zeros(3, 1, 2, 5, 4)) for _ in range(2)];"
+        "nn.LSTM(2, 3)(torch.zeros(3, 1, 2))"
+    )
+    environment = os.environ | {"FRAMECAST_KERNEL": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr.count("KernelWarning: kernel 'torch' cannot run this call (the layer is convolutional)") == 1
+
+
+@pytest.mark.parametrize("kernel", ["graphs", "tiles"])
+def test_what_takes_the_place_of_a_kernel(kernel):
+    layer = nn.ConvGRU2d(2, 3)
+    with kernels.use(kernel), pytest.warns(kernels.KernelWarning, match=kernel):
+        assert chosen(layer, frames()) == [{"graphs": "reference", "tiles": "sequence"}[kernel]]
+
+
+def test_auto_never_replays_graphs():
+    assert not KERNELS["graphs"].automatic
+
+
+def test_a_dense_layer_by_torchs_operator_alone():
+    layer, x = nn.LSTM(2, 3), torch.randn(3, 1, 2)
+    with kernels.use("torch"):
+        assert chosen(layer, x) == ["torch"]
 
 
 def test_an_unknown_kernel(monkeypatch):
@@ -149,13 +221,13 @@ def test_dense_layers_run_by_the_fused_operator():
 
 
 def test_an_explanation_reads_well():
-    text = str(kernels.explain(nn.ConvLSTM2d(2, 3, 2), frames()))
+    text = str(kernels.explain(nn.ConvGRU2d(2, 3, 2), frames()))
     lines = text.splitlines()
     assert lines[0] == "asked for: auto"
     assert lines[1].startswith("sequence: runs 2 passes")
     assert lines[2].startswith("  steps in ")
-    assert lines[3].startswith("  triton: ")
-    assert "plain PyTorch" in lines[4]
+    assert [line.split(":")[0].strip() for line in lines[3:]] == ["torch", "tiles", "graphs", "triton", "reference"]
+    assert "plain PyTorch" in lines[-1]
 
 
 def test_nothing_to_explain():
@@ -166,8 +238,8 @@ def test_nothing_to_explain():
 def test_kernels_need_torch_alone():
     code = (
         "import sys; sys.modules['triton'] = None; import torch; from framecast import nn, kernels;"
-        "print(kernels.explain(nn.ConvLSTM2d(1, 2), torch.randn(2, 1, 1, 4, 4)))"
+        "print(kernels.explain(nn.ConvGRU2d(1, 2), torch.randn(2, 1, 1, 4, 4)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert "sequence: runs" in done.stdout
-    assert list(KERNELS) == ["triton", "sequence", "reference"]
+    assert list(KERNELS) == ["torch", "tiles", "graphs", "triton", "sequence", "reference"]

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from framecast import kernels, nn
+from framecast.functional import Batch
 from framecast.kernels.cpu import _library as _compiled
 from framecast.kernels.cpu import _lstm as _tiled_lstm
-from framecast.kernels.sequence import _node as _sequence
 
 
 def has_tiles():
@@ -48,14 +48,14 @@ def _poisoned_memory():
 @pytest.fixture(autouse=True)
 def passes(monkeypatch):
     """Passes that were run by the matrix unit, and those that it gave up."""
-    done = {"run": 0, "given up": 0}
+    done, right = {"run": 0, "given up": 0}, _tiled_lstm.tiled_pass
 
     def tiled_pass(*given):
-        found = _tiled_lstm.tiled_pass(*given)
+        found = right(*given)
         done["given up" if found is None else "run"] += 1
         return found
 
-    monkeypatch.setattr(_sequence, "tiled_pass", tiled_pass)
+    monkeypatch.setattr(_tiled_lstm, "tiled_pass", tiled_pass)
     return done
 
 
@@ -70,7 +70,7 @@ def frames(axes=2, steps=4, batch=2, channels=5):
     return torch.randn(steps, batch, channels, *SIZES[axes])
 
 
-def everything(layer, x, hx=None, kernel="sequence", **call):
+def everything(layer, x, hx=None, kernel="auto", **call):
     """Output, final states, and the gradients of input, states and parameters, of a loss that weighs all unequally."""
     inputs = [x.clone().requires_grad_(), *(s.clone().requires_grad_() for s in hx or ())]
     with kernels.use(kernel):
@@ -157,7 +157,7 @@ def test_a_second_backward_of_the_same_graph(checkpoint):
 @pytest.mark.parametrize("wanted", [("output",), ("h_n",), ("c_n",), ("h_n", "c_n")])
 def test_a_loss_of_some_results_only(wanted):
     layer, x, found = build(), frames(), []
-    for kind, kernel in ((layer, "sequence"), (copy.deepcopy(layer).double(), "reference")):
+    for kind, kernel in ((layer, "auto"), (copy.deepcopy(layer).double(), "reference")):
         with kernels.use(kernel):
             output, (h_n, c_n) = kind(x.to(kind.weight_hh_l0))
         results = {"output": output, "h_n": h_n, "c_n": c_n}
@@ -193,7 +193,7 @@ def test_saved_tensors_that_come_back_in_another_order(hooks):
 
 
 def test_frames_too_large_for_the_workspace_go_step_by_step(monkeypatch, passes):
-    monkeypatch.setattr(_tiled_lstm, "MOST_ROOM", 1000)
+    monkeypatch.setattr(_tiled_lstm, "LARGEST_WORKSPACE", 1000)
     layer, x = build(), frames()
     assert_same(everything(layer, x), expected(layer, x))
     assert passes["run"] == 0
@@ -211,15 +211,10 @@ def test_frames_too_large_for_the_workspace_go_step_by_step(monkeypatch, passes)
 def test_states_that_do_not_fit_are_left_to_others(which, change, passes):
     layer, state = build(), {name: torch.randn(2, 18, *SIZES[2]) for name in "hc"}
     state[which] = change(state[which])
-    given = (
-        layer._specs[0],
-        layer._weights(layer._specs[0], "_l0"),
-        frames().flatten(0, 1),
-        [2] * 4,
-        tuple(state.values()),
-    )
+    states = [(s,) for s in state.values()]
+    call = kernels.Call(layer._stack, layer._tensors(layer._names), Batch.from_padded(frames()), states)
     with contextlib.suppress(RuntimeError):
-        kernels.layer_pass(*given)
+        kernels.run(call)
     assert passes["run"] == 0
 
 
@@ -235,7 +230,7 @@ def test_a_lazily_negated_gradient():
 def test_second_derivatives():
     layer, x = build(hidden=3), frames(steps=3).requires_grad_()
     found = []
-    for kind, kernel in ((layer, "sequence"), (copy.deepcopy(layer).double(), "reference")):
+    for kind, kernel in ((layer, "auto"), (copy.deepcopy(layer).double(), "reference")):
         given = x.detach().to(kind.weight_hh_l0).requires_grad_()
         with kernels.use(kernel):
             loss = kind(given)[0].square().sum()
@@ -263,7 +258,7 @@ def test_a_gradient_that_is_not_finite(value):
     layer, x = build(), frames(steps=3)
     grad, found = torch.randn(3, 2, 18, *SIZES[2]), []
     grad[1, 0, 3, 2, 4] = value
-    for kernel in ("sequence", "reference"):
+    for kernel in ("auto", "reference"):
         with kernels.use(kernel):
             output, _ = layer(x)
         found.append(torch.autograd.grad(output, list(layer.parameters()), grad))

@@ -12,11 +12,12 @@ import torch
 
 from framecast import kernels, nn
 from framecast.functional import Projection
+from framecast.kernels._layout import LAYOUTS
+from framecast.kernels._layout import channels_last as ours_channels_last
 from framecast.kernels.cpu import _library as _compiled
 from framecast.kernels.cpu import _tiles
-from framecast.kernels.cpu._tiles import LAYOUTS
 from framecast.kernels.sequence import _convolution
-from framecast.kernels.sequence._convolution import projected
+from framecast.kernels.sequence._convolution import bind
 
 
 def has_tiles():
@@ -92,7 +93,7 @@ def _poisoned_memory():
 def test_numbers_are_those_of_float64(case):
     projection, weight, bias, x, grad = build(*case)
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
-    bound = projected(projection, weight, 1, case[3], bias)
+    bound = bind(projection, weight, 1, case[3], bias)
     assert isinstance(bound, _convolution._TiledConvolution)
     assert bound.tiles(x, bias) is not None
     assert bound.turned(grad, None) is not None
@@ -119,7 +120,7 @@ def test_large_and_small_numbers_keep_their_digits(scale):
     projection, weight, bias, x, grad = build(2, 16, 16, (8, 8), (3, 3), (1, 1))
     x, grad, bias = x * scale, grad * scale, bias * scale
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
-    bound = projected(projection, weight, 1, (8, 8), bias)
+    bound = bind(projection, weight, 1, (8, 8), bias)
     assert distance(bound(x), y) < CLOSE
     assert distance(bound.input_gradient(grad), to_x) < CLOSE
     assert distance(_tiles.weight_gradient(projection, weight, x, grad / scale), to_weight / scale) < CLOSE
@@ -127,7 +128,7 @@ def test_large_and_small_numbers_keep_their_digits(scale):
 
 def test_products_below_the_smallest_normal_number_are_zero():
     projection, weight, bias, x, grad = build(2, 16, 16, (8, 8), (3, 3), (1, 1))
-    bound = projected(projection, weight * 1e-20, 1, (8, 8), bias)
+    bound = bind(projection, weight * 1e-20, 1, (8, 8), bias)
     assert torch.equal(bound(x * 1e-20), bias[:, None, None].expand_as(grad))
     assert not bound.input_gradient(grad * 1e-20).any()
     assert not bound.weight_gradient(x * 1e-20, grad * 1e-20).any()
@@ -137,7 +138,7 @@ def test_whole_numbers_are_exact():
     projection, weight, bias, x, grad = build(2, 16, 16, (8, 8), (3, 3), (1, 1))
     weight, bias, x, grad = ((t * 100).round() for t in (weight, bias, x, grad))
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
-    bound = projected(projection, weight, 1, (8, 8), bias)
+    bound = bind(projection, weight, 1, (8, 8), bias)
     assert torch.equal(bound(x).double(), y)
     assert torch.equal(bound.input_gradient(grad).double(), to_x)
     assert torch.equal(bound.weight_gradient(x, grad).double(), to_weight)
@@ -191,8 +192,8 @@ def test_sums_that_overflow_in_parts_only():
 def test_frames_too_large_for_the_workspace_go_to_pytorch(monkeypatch):
     projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
     y, to_x, to_weight = exact(projection, weight, bias, x, grad)
-    monkeypatch.setattr(_tiles, "MOST_ROOM", 1000)
-    bound = projected(projection, weight, 1, (6, 6), bias)
+    monkeypatch.setattr(_tiles, "LARGEST_WORKSPACE", 1000)
+    bound = bind(projection, weight, 1, (6, 6), bias)
     assert bound.tiles(x, bias) is None
     assert _tiles.weight_gradient(projection, weight, x, grad) is None
     assert distance(bound(x), y) < CLOSE
@@ -204,13 +205,13 @@ def test_frames_too_large_for_the_workspace_go_to_pytorch(monkeypatch):
 def test_one_channel_is_said_to_be_last(shape, strides):
     """Else PyTorch takes it for first, and copies gradients of many channels to that order."""
     x = torch.randn(shape)
-    assert _convolution.channels_last(x).stride() == strides
-    assert torch.equal(_convolution.channels_last(x), x)
+    assert ours_channels_last(x).stride() == strides
+    assert torch.equal(ours_channels_last(x), x)
 
 
 def test_a_default_device_has_no_say():
     projection, weight, bias, x, grad = build(2, 16, 16, (6, 6), (3, 3), (1, 1))
-    bound = projected(projection, weight, 1, (6, 6), bias)
+    bound = bind(projection, weight, 1, (6, 6), bias)
     with torch.device("meta"):
         found = bound(x), bound.input_gradient(grad), bound.weight_gradient(x, grad)
     for number, expected in zip(found, exact(projection, weight, bias, x, grad), strict=True):
@@ -233,7 +234,7 @@ def test_other_convolutions_are_left_to_pytorch(change, takes, monkeypatch):
         monkeypatch.setattr(_compiled, "loaded", lambda: "switched off")
     projection = Projection(2, (3, 3), (1, 1), (1, 1), groups=change.get("groups", 1))
     weight = torch.randn(8, 4 // projection.groups, 3, 3, dtype=change.get("dtype"))
-    bound = projected(projection, weight, 4, (6, 6))
+    bound = bind(projection, weight, 4, (6, 6))
     assert isinstance(bound, _convolution._TiledConvolution) == takes
 
 
@@ -263,10 +264,10 @@ FORK = """
 import os
 import torch
 from framecast.functional import Projection
-from framecast.kernels.sequence._convolution import projected
+from framecast.kernels.sequence._convolution import bind
 torch.set_num_threads(2)
 x = torch.randn(2, 16, 32, 32).contiguous(memory_format=torch.channels_last)
-run = lambda: projected(Projection(2, (3, 3), (1, 1), (1, 1)), torch.ones(16, 16, 3, 3), 1, (32, 32))(x)
+run = lambda: bind(Projection(2, (3, 3), (1, 1), (1, 1)), torch.ones(16, 16, 3, 3), 1, (32, 32))(x)
 expected = run()
 child = os.fork()
 if not child:

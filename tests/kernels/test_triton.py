@@ -13,9 +13,11 @@ from framecast import nn
 from framecast.kernels import use
 from framecast.kernels._choice import recording
 from framecast.kernels.cuda import _steps as _triton
-from framecast.kernels.sequence import _pointwise
+from framecast.kernels.cuda._steps import triton_steps
+from framecast.kernels.sequence._cells import STEPS
+from framecast.kernels.sequence._lstm import LSTM
 
-NAMES = ("lstm", "lstm_state", "lstm_backward", "gru", "gru_backward")
+NAMES = tuple(name for name, step in STEPS.items() if step.compiled)
 SIZES = [(1, 10), (10, 33), (33, 1), (33, 33)]
 # Half a unit in the last place, and a little for the arithmetic in float32.
 TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 2**-8 * 1.01, torch.float16: 2**-11 * 1.01}
@@ -56,7 +58,7 @@ def arguments_of(name, R, H, dtype=torch.float32, absent=()):
     filled = {"lstm": ("h", "c"), "lstm_state": ("c",), "lstm_backward": ("grad_gates", "h")}
     filled |= {"gru": ("h", "hidden_n"), "gru_backward": ("grad_gates", "grad_recurrent")}
     arguments = {}
-    for argument in inspect.signature(getattr(_pointwise, name)).parameters:
+    for argument in inspect.signature(STEPS[name].plain).parameters:
         shape = shapes.get(argument, (R, H))
         value = torch.full(shape, torch.nan) if argument in filled[name] else torch.randn(shape).clamp(-2, 2)
         if argument == "gates" and name not in ("lstm", "gru"):
@@ -79,7 +81,7 @@ def agree(actual, expected):
 
 
 def optional(name):
-    parameters = inspect.signature(getattr(_pointwise, name)).parameters.values()
+    parameters = inspect.signature(STEPS[name].plain).parameters.values()
     return [parameter.name for parameter in parameters if "None" in parameter.annotation]
 
 
@@ -166,7 +168,7 @@ def equations(name, arguments):
 def test_kernels_give_the_equations_at_awkward_sizes(kernels, name, R, H):
     arguments = arguments_of(name, R, H)
     expected = equations(name, arguments)
-    getattr(kernels, name)(**arguments)
+    triton_steps(STEPS[name], *arguments.values())
     agree(arguments, expected)
 
 
@@ -175,13 +177,8 @@ def test_kernels_give_the_equations_at_awkward_sizes(kernels, name, R, H):
 def test_none_is_zero_in_every_type(kernels, name, absent, dtype):
     arguments = arguments_of(name, 3, 5, dtype, absent)
     expected = equations(name, arguments)
-    getattr(kernels, name)(**arguments)
+    triton_steps(STEPS[name], *arguments.values())
     agree(arguments, expected)
-
-
-def test_names_and_arguments_are_those_of_the_plain_functions():
-    for name in NAMES:
-        assert inspect.signature(getattr(_triton, name)) == inspect.signature(getattr(_pointwise, name))
 
 
 SMALL = [0.0, 1e-30, -1e-6, 1e-3, -0.05, 0.3, 0.624, -0.626, 5.0]
@@ -196,7 +193,7 @@ def test_activations_are_right_to_the_last_digits_for_tiny_and_huge_sums(kernels
     sums = torch.tensor(SMALL + LARGE)
     H = len(sums)
     gates, c, h = sums.repeat(2, 4), torch.empty(2, H), torch.empty(2, H)
-    kernels.lstm(gates, None, None, None, h, c)
+    triton_steps(LSTM, gates, None, None, None, h, c)
     i, f, g, o = gates.double().chunk(4, 1)
     for value in (i, f, o):
         torch.testing.assert_close(value, sums.double().sigmoid().repeat(2, 1), rtol=1e-6, atol=0)
@@ -215,8 +212,8 @@ def test_extreme_values_go_where_the_plain_functions_send_them(kernels, name):
         extreme = torch.rand(tensor.shape) < 0.125
         tensor.copy_(torch.where(extreme, values[torch.randint(len(values), tensor.shape)], tensor))
     plain = {key: tensor.clone() for key, tensor in arguments.items()}
-    getattr(_pointwise, name)(**plain)
-    getattr(kernels, name)(**arguments)
+    STEPS[name].plain(**plain)
+    triton_steps(STEPS[name], *arguments.values())
     for key, tensor in arguments.items():
         torch.testing.assert_close(tensor, plain[key], rtol=1e-4, atol=1e-3, equal_nan=True)
 
@@ -225,7 +222,7 @@ def test_extreme_values_go_where_the_plain_functions_send_them(kernels, name):
 def test_the_gradient_may_take_the_place_of_the_gates(kernels, name):
     arguments = arguments_of(name, 10, 33)
     expected = equations(name, arguments)
-    getattr(kernels, name)(**arguments | {"grad_gates": arguments["gates"]})
+    triton_steps(STEPS[name], *(arguments | {"grad_gates": arguments["gates"]}).values())
     agree(arguments | {"grad_gates": arguments["gates"]}, expected)
 
 
@@ -234,7 +231,7 @@ def test_matrices_beyond_32_bits_are_the_same_in_places_of_64(kernels, name, mon
     arguments = arguments_of(name, 33, 33)
     expected = equations(name, arguments)
     monkeypatch.setattr(_triton, "PLACES", 0)
-    getattr(kernels, name)(**arguments)
+    triton_steps(STEPS[name], *arguments.values())
     agree(arguments, expected)
 
 
@@ -246,7 +243,7 @@ def test_what_a_kernel_does_not_take_is_left_to_the_plain_function(name, kind, m
     expected = equations(name, arguments)
     if kind != "float64":
         arguments = {key: torch.cat((tensor, tensor), 1)[:, : tensor.shape[1]] for key, tensor in arguments.items()}
-    getattr(_triton, name)(**arguments)
+    triton_steps(STEPS[name], *arguments.values())
     for key, value in expected.items():
         torch.testing.assert_close(arguments[key].double(), value, rtol=2e-6, atol=1e-6)
 
@@ -254,7 +251,7 @@ def test_what_a_kernel_does_not_take_is_left_to_the_plain_function(name, kind, m
 @pytest.mark.parametrize("name", NAMES)
 def test_no_rows_are_no_work(name, monkeypatch):
     monkeypatch.setattr(_triton, "_kernels", lambda: pytest.fail("a kernel was asked for"))
-    getattr(_triton, name)(**arguments_of(name, 0, 5))
+    triton_steps(STEPS[name], *arguments_of(name, 0, 5).values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -303,7 +300,7 @@ def test_layers_are_the_same_with_these_steps(kernels, kind, options, redo):
 def test_why_not(monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     assert _triton.why_not("cpu") == "tensors are on the CPU"
-    assert not _triton.available(torch.device("cpu"))
+    assert _triton.why_not(torch.device("cpu"))
     assert _triton.why_not("meta") == "tensors are on a device of type meta"
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -311,12 +308,12 @@ def test_why_not(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
-    assert _triton.available("cpu")
+    assert _triton.why_not("cpu") is None
     assert _triton.why_not("cuda") == "the GPU's compute capability (=6.1) is below 7.0"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert _triton.why_not("cuda") is None
 
 
 def test_triton_is_imported_only_when_a_kernel_runs():
-    code = "import sys, framecast.kernels.cuda._steps as t; t.available('cpu'); sys.exit('triton' in sys.modules)"
+    code = "import sys, framecast.kernels.cuda._steps as t; t.why_not('cpu'); sys.exit('triton' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

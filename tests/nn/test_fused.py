@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from torch.utils.checkpoint import checkpoint
 
 from framecast import kernels, nn
-from framecast.kernels._torch_rnn import FusedOperator
+from framecast.kernels import _torch_rnn
 
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["torch's own", "guarded"])
@@ -17,7 +17,7 @@ def guarded(request, monkeypatch):
     """Whether second derivatives go through the reference, as they do on a GPU; torch's operators run under "auto"."""
     monkeypatch.setenv("FRAMECAST_KERNEL", "auto")
     if request.param:
-        monkeypatch.setattr(FusedOperator, "_is_guarded", lambda operator, input: True)
+        monkeypatch.setattr(_torch_rnn, "is_trusted", lambda frames: False)
     return request.param
 
 

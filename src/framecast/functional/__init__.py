@@ -10,13 +10,17 @@ from ._api import lstm_cell as lstm_cell
 from ._api import rnn as rnn
 from ._api import rnn_cell as rnn_cell
 from ._batch import Batch as Batch
+from ._batch import Column as Column
+from ._layer import HALF_TYPES as HALF_TYPES
 from ._layer import PEEPHOLES as PEEPHOLES
 from ._layer import LayerSpec as LayerSpec
 from ._layer import Weights as Weights
 from ._layer import gated_pass as gated_pass
 from ._layer import input_gates as input_gates
 from ._layer import layer_pass as layer_pass
+from ._layer import narrow_states as narrow_states
 from ._layer import recurrent_mask as recurrent_mask
+from ._layer import widen_states as widen_states
 from ._layer import zoneout as zoneout
 from ._loop import unroll as unroll
 from ._option import REQUIRED as REQUIRED

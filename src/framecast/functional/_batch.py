@@ -1,6 +1,7 @@
 """Batches of sequences, in the one form that layers work on: packed, the longest first.
 
-Shape letters: T time, N batch, C channels, S spatial axes, M rows of packed frames.
+Shape letters: T time, N batch, C channels, P output channels, S spatial axes, M rows of packed frames, L layers,
+D directions.
 """
 
 from __future__ import annotations
@@ -12,29 +13,32 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from ._steps import State
+Column = Tensor | Sequence[Tensor]
+"""One state of all layers and directions: stacked ``(L*D, N, P, *S)``, or each by itself ``(N, P, *S)``."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen, which takes three times as long to make
 class Batch:
     """A batch of sequences, packed.
 
     Args:
-        data: frames ``(M, C, *S)``, step after step; ``(N, C, *S)`` if every step reads the same frame; None for a
-            layer without input.
+        packed: frames ``(M, C, *S)``, step after step; ``(N, C, *S)`` if every step reads the same frame; None for a
+            layer without input, and until ``data`` is read where ``frames`` are given.
         batch_sizes: sequences alive at every step, never growing.
         batch: number of sequences N, those of length 0 included.
         order: sorted position to batch position, or None if they are the same.
         valid: ``(T, N)`` mask of the frames within each (sorted) sequence's length, or None if all are.
         source: the packed sequence this came from, if it did.
+        frames: the frames ``(T, N, C, *S)`` of sequences that are all of one length, packed when ``data`` is read.
     """
 
-    data: Tensor | None
+    packed: Tensor | None
     batch_sizes: list[int]
     batch: int
     order: Tensor | None = None
     valid: Tensor | None = None
     source: PackedSequence | None = None
+    frames: Tensor | None = None
 
     @classmethod
     def from_packed(cls, packed: PackedSequence) -> Batch:
@@ -45,22 +49,25 @@ class Batch:
     @classmethod
     def from_padded(cls, frames: Tensor, lengths: Tensor | None = None) -> Batch:
         """Pack ``frames (T, N, C, *S)``; ``lengths (N,)`` on the CPU, in any order."""
-        steps, batch = frames.shape[:2]
+        shape = frames.shape
+        steps, batch = shape[0], shape[1]
         if lengths is None:
-            # Expanded over time: one frame, projected once; where each step's own gradient may be asked for, as it is.
-            repeated = steps > 1 and frames.stride(0) == 0 and not frames.requires_grad
-            return cls(frames[0] if repeated else frames.flatten(0, 1), [batch] * steps, batch)
+            return cls(None, [batch] * steps, batch, None, None, None, frames)
         lengths, order = lengths.sort(descending=True, stable=True)
         valid = torch.arange(steps, device="cpu").unsqueeze(1) < lengths
         sizes = [size for size in valid.sum(1).tolist() if size] or [0]
         valid, order = valid.to(frames.device), order.to(frames.device)
         return cls(frames.index_select(1, order)[valid], sizes, batch, order, valid)
 
-    def is_plain(self) -> bool:
-        """Whether torch's own operators take it: no empty batch, no sequence of length 0, no repeated frame."""
-        return (
-            self.data is not None and 0 < self.batch == self.batch_sizes[0] and len(self.data) == sum(self.batch_sizes)
-        )
+    @property
+    def data(self) -> Tensor | None:
+        """The packed frames ``(M, C, *S)``, or ``(N, C, *S)`` if every step reads the same; None without input."""
+        frames = self.frames
+        if self.packed is None and frames is not None:
+            # Expanded over time: one frame, projected once; where each step's own gradient may be asked for, as it is.
+            repeated = frames.shape[0] > 1 and frames.stride(0) == 0 and not frames.requires_grad
+            self.packed = frames[0] if repeated else frames.flatten(0, 1)
+        return self.packed
 
     def to_output(self, data: Tensor) -> Tensor | PackedSequence:
         """Bring outputs ``(M, C', *S')`` into the form of the input: ``(T, N, C', *S')`` or packed."""
@@ -74,11 +81,21 @@ class Batch:
         output[self.valid] = data
         return self.unsort(output, 1)
 
-    def sort(self, states: Sequence[State]) -> list[State]:
+    def sort(self, states: Sequence[Column]) -> list[Column]:
         """States in the caller's order to the packed order."""
-        if self.order is None:
+        order = self.order
+        if order is None:
             return list(states)
-        return [tuple(s.index_select(0, self.order) for s in state) for state in states]
+        return [
+            s.index_select(1, order) if isinstance(s, Tensor) else [one.index_select(0, order) for one in s]
+            for s in states
+        ]
+
+    def unsort_states(self, states: Sequence[Column]) -> Sequence[Column]:
+        """States in the packed order to the caller's order."""
+        if self.order is None:
+            return states
+        return [self.unsort(s, 1) if isinstance(s, Tensor) else [self.unsort(one, 0) for one in s] for s in states]
 
     def unsort(self, x: Tensor, axis: int) -> Tensor:
         """One tensor, packed order to the caller's order along ``axis``."""

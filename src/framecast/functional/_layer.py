@@ -20,7 +20,8 @@ from ._steps import Shapes, State, StepRule
 
 PEEPHOLES = ("channel", "pixel", "conv")
 _NORM_EPSILON = 1e-5
-_HALF_TYPES = (torch.bfloat16, torch.float16)
+HALF_TYPES = (torch.bfloat16, torch.float16)
+"""Types in which h and the gates may be, but no state that is added to step after step."""
 
 
 @dataclass(frozen=True)
@@ -190,17 +191,27 @@ def gated_pass(
     Returns:
         Outputs ``(M, P, *S')`` and the final states.
     """
-    types = [s.dtype for s in state]
-    state = (state[0].to(gates[0].dtype), *(s.float() if gates[0].dtype in _HALF_TYPES else s for s in state[1:]))
-    maps = _BoundMaps(spec, weights, mask)
+    dtype, maps = gates[0].dtype, _BoundMaps(spec, weights, mask)
 
     def step(rows: int, x: Tensor, old: State) -> State:
         return zoneout(old, spec.rule(x, old, maps.rows(rows)), spec.zoneout, training)
 
-    outputs, final = unroll(step, gates, state, sizes=[x.shape[0] for x in gates], reverse=reverse)
-    if gates[0].dtype in _HALF_TYPES and all(t == torch.float32 for t in types):
-        types = [gates[0].dtype] * len(types)  # under autocast, states come back in the autocast type
-    return torch.cat(outputs), tuple(s.to(t) for s, t in zip(final, types, strict=True))
+    wide = widen_states(state, dtype)
+    outputs, final = unroll(step, gates, wide, sizes=[x.shape[0] for x in gates], reverse=reverse)
+    return torch.cat(outputs), narrow_states(final, state, dtype)
+
+
+def widen_states(state: State, dtype: torch.dtype) -> State:
+    """The states in the types that a pass computes in: h in the gates' ``dtype``, others in no half type."""
+    return state[0].to(dtype), *(s.float() if dtype in HALF_TYPES else s for s in state[1:])
+
+
+def narrow_states(final: State, initial: State, dtype: torch.dtype) -> State:
+    """The final states of a pass in the types of the ``initial`` ones, or in the half type of gates under autocast."""
+    types = [s.dtype for s in initial]
+    if dtype in HALF_TYPES and all(t == torch.float32 for t in types):
+        types = [dtype] * len(types)
+    return tuple(s.to(t) for s, t in zip(final, types, strict=True))
 
 
 def recurrent_mask(spec: LayerSpec, h: Tensor) -> Tensor | None:

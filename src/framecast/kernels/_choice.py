@@ -1,203 +1,106 @@
 """The table of kernels, and the choice among them.
 
-Every kernel runs one layer in one direction and gives the results of :func:`framecast.functional.layer_pass`; each says
-of a call whether it can take it and, if not, why.
+A kernel runs a whole stack of layers, or one pass of one layer in one direction, and gives the results of
+:func:`framecast.functional.layer_pass`. Each says of a call whether it can take it and, if not, why.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-import torch
-from torch import Tensor
-
-from framecast import functional
-from framecast.functional import LayerSpec, State, Weights
-
-from ._transforms import compute_type, transformed
-from .cpu import _library as _compiled
-from .cpu import _steps as _native
-from .cuda import _steps as _triton
-from .cuda._graphs import Graphs, Tensors
-from .sequence._node import sequence_pass
-from .sequence._passes import PASSES, GRUPass, LSTMPass
+from ._again import run_reference
+from ._call import Call, PassResult, StackResult, run_normal
+from ._passes import first_pass
+from ._torch_rnn import run_torch, torch_refuses
+from .cpu._details import sequence_details, tiles_details
+from .cpu._lstm import run_tiles, tiles_refuse
+from .cpu._steps import compiled_steps
+from .cuda._passes import graphs_refuse, run_graphs, run_triton, triton_refuses
+from .sequence._node import run_sequence
+from .sequence._refusals import sequence_refuses
 
 AUTO = "auto"
 _VARIABLE = "FRAMECAST_KERNEL"
-_TYPES = {"cpu": (torch.float32, torch.float64, torch.bfloat16)}
-_GRAPHS = Graphs()
-_CUDA_TYPES = (*_TYPES["cpu"], torch.float16)
+# `in os.environ` raises and catches an error where a variable is not set: 2 of a small dense layer's 100 microseconds.
+_VARIABLES: Any = getattr(os.environ, "_data", os.environ)
+_KEY: Any = _VARIABLE if _VARIABLES is os.environ else os.environ.encodekey(_VARIABLE)
+Result = TypeVar("Result")
+
+
+class KernelWarning(UserWarning):
+    """The kernel that was asked for cannot run a call; another does."""
 
 
 @dataclass(frozen=True)
-class Call:
-    """One pass of one layer in one direction; see :func:`framecast.functional.layer_pass` for the arguments."""
-
-    spec: LayerSpec
-    weights: Weights
-    data: Tensor | None
-    batch_sizes: Sequence[int]
-    state: State
-    reverse: bool = False
-    training: bool = False
-    mask: Tensor | None = None
-    zero_state: bool = False
-    redo: bool = False
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self.state[0].device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What its convolutions compute in."""
-        return compute_type(self.weights.weight_hh)
-
-    def tensors(self) -> list[Tensor]:
-        """All of its tensors."""
-        return [t for t in (self.data, *self.state, *self.weights.tensors.values()) if t is not None]
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """One way to run a layer pass.
+class Kernel(Generic[Result]):
+    """One way to run a call.
 
     Args:
         name: its name.
         about: what it is, in a few words.
         refuses: why it cannot take a call; None if it can.
-        run: the pass.
+        run: runs a call that it can take.
+        automatic: whether ``"auto"`` may choose it.
+        instead: the kernel that runs what this one was asked for and refuses.
+        details: how it runs a call, for an explanation.
     """
 
     name: str
     about: str
     refuses: Callable[[Call], str | None]
-    run: Callable[[Call], tuple[Tensor, State]]
+    run: Callable[[Call], Result]
+    automatic: bool = True
+    instead: str = "reference"
+    details: Callable[[Call], str] = lambda call: ""
 
 
-def _takes_all(call: Call) -> str | None:
-    return None
-
-
-def _run_reference(call: Call) -> tuple[Tensor, State]:
-    return functional.layer_pass(
-        call.spec,
-        call.weights,
-        call.data,
-        call.batch_sizes,
-        call.state,
-        reverse=call.reverse,
-        training=call.training,
-        mask=call.mask,
-    )
-
-
-def _sequence_refuses(call: Call) -> str | None:
-    spec = call.spec
-    padded = any(k > 1 for k in spec.recurrent.kernel_size)
-    for wrong, reason in (
-        (transformed(), "torch.func, forward mode, compilation, export, tracing or a dispatch mode is at work"),
-        (spec.rule not in PASSES, f"the activations of {type(spec.rule).__name__} are not the default ones"),
-        (spec.peephole not in (None, "channel"), f"`peephole` is {spec.peephole!r}"),
-        (spec.proj_size, f"`proj_size` is {spec.proj_size}"),
-        (spec.norm, "the gates are normalised (`norm`)"),
-        (any(spec.zoneout), f"`zoneout` is {spec.zoneout}"),
-        (call.training and spec.recurrent_dropout, "recurrent dropout is drawn"),
-        (spec.recurrent.padding_mode != "zeros" and padded, f"`padding_mode` is {spec.recurrent.padding_mode!r}"),
-    ):
-        if wrong:
-            return reason
-    return _tensors_refuse(call)
-
-
-def _tensors_refuse(call: Call) -> str | None:
-    if any(type(t) not in (Tensor, torch.nn.Parameter) for t in call.tensors()):
-        return "tensors of another class than torch.Tensor"
-    if call.device.type not in ("cpu", "cuda"):
-        return f"tensors are on {call.device}"
-    if call.dtype not in (_CUDA_TYPES if call.device.type == "cuda" else _TYPES["cpu"]):
-        return f"the type is {call.dtype}"
-    if any(t.is_neg() for t in call.tensors()):
-        return "a tensor is negated lazily"
-    if not _fits(call):
-        return "weights, input and states do not fit together"
-    if 0 in call.state[0].shape or min(call.batch_sizes) == 0:
-        return "there is an empty batch or frame"
-    return None
-
-
-def _fits(call: Call) -> bool:
-    """Whether weights and states have the layer's shapes and one type, and the input its own; else PyTorch says so."""
-    spec, weights, data = call.spec, call.weights.tensors, call.data
-    h, shapes = call.state[0], spec.shapes()
-    if any(value.shape != shapes.get(name) for name, value in weights.items()):
-        return False
-    if any(state.shape != (len(h), spec.hidden_size, *h.shape[2:]) for state in call.state):
-        return False
-    if data is not None and (data.shape[1] != spec.input_size or spec.input.output_size(data.shape[2:]) != h.shape[2:]):
-        return False
-    types = {t.dtype for t in (*weights.values(), *([] if data is None else [data]))}
-    return len(types) == 1 or torch.is_autocast_enabled(call.device.type)
-
-
-def _run_sequence(call: Call) -> tuple[Tensor, State]:
-    return _sequence_with(call, _native)
-
-
-def _triton_refuses(call: Call) -> str | None:
-    return _triton.why_not(call.device) or _sequence_refuses(call)
-
-
-def _run_triton(call: Call) -> tuple[Tensor, State]:
-    if not _graphed.get() or torch.is_grad_enabled():
-        return _sequence_with(call, _triton)
-
-    def run(inputs: Tensors, weights: Tensors) -> tuple[Tensor, ...]:
-        data, *state = inputs
-        tensors = {name: tensor for name, tensor in zip(names, weights, strict=True) if tensor is not None}
-        given = replace(call, data=data, state=tuple(s for s in state if s is not None), weights=Weights(tensors))
-        output, final = _sequence_with(given, _triton)
-        return output, *final
-
-    names, tensors = zip(*call.weights.tensors.items(), strict=True)
-    name = (call.spec, tuple(call.batch_sizes), call.reverse, call.zero_state)
-    output, *final = _GRAPHS(run, name, (call.data, *call.state), tensors)
-    return output, tuple(final)
-
-
-def _sequence_with(call: Call, steps: object) -> tuple[Tensor, State]:
-    return sequence_pass(
-        call.spec,
-        call.weights,
-        call.data,
-        call.batch_sizes,
-        call.state,
-        reverse=call.reverse,
-        zero_state=call.zero_state,
-        redo=call.redo,
-        steps=steps,
-    )
-
-
-KERNELS = {
-    kernel.name: kernel
-    for kernel in (
-        Kernel("triton", "the sequence pass with Triton's pointwise steps", _triton_refuses, _run_triton),
-        Kernel("sequence", "all steps as one node with its own backward", _sequence_refuses, _run_sequence),
-        Kernel("reference", "plain PyTorch, step by step", _takes_all, _run_reference),
-    )
-}
-"""By name, the one to prefer first; the last takes every call."""
+STACK_KERNELS: tuple[Kernel[StackResult], ...] = (
+    Kernel("torch", "the fused operator of torch.nn", torch_refuses, run_torch),
+)
+"""Kernels of a whole stack, the one to prefer first."""
+PASS_KERNELS: tuple[Kernel[PassResult], ...] = (
+    Kernel(
+        "tiles",
+        "an LSTM's pass as one function on the matrix unit",
+        tiles_refuse,
+        partial(run_normal, run_tiles),
+        instead="sequence",
+        details=tiles_details,
+    ),
+    Kernel(
+        "graphs",
+        "the pass with steps in Triton, replayed from CUDA graphs",
+        graphs_refuse,
+        run_graphs,
+        automatic=False,
+        instead="triton",
+    ),
+    Kernel("triton", "the sequence pass with steps in Triton", triton_refuses, run_triton),
+    Kernel(
+        "sequence",
+        "all steps as one node with its own backward",
+        sequence_refuses,
+        partial(run_normal, partial(run_sequence, steps=compiled_steps)),
+        details=sequence_details,
+    ),
+    Kernel("reference", "plain PyTorch, step by step", lambda call: None, run_reference),
+)
+"""Kernels of one pass, the one to prefer first; the last takes every pass."""
+_ALL: tuple[Kernel[Any], ...] = (*STACK_KERNELS, *PASS_KERNELS)
+KERNELS: Mapping[str, Kernel[Any]] = {kernel.name: kernel for kernel in _ALL}
+"""All kernels by name."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a pass: the kernel's name, what it is, why the others cannot take it, and how it runs."""
+    """The kernel chosen for a pass: its name, what it is, why the others cannot take the pass, and how it runs."""
 
     kernel: str
     about: str
@@ -206,25 +109,26 @@ class Choice:
 
 
 _wanted: ContextVar[str | None] = ContextVar("framecast_kernel", default=None)
-_graphed: ContextVar[bool] = ContextVar("framecast_graphs", default=False)
-_record: ContextVar[list[Choice] | None] = ContextVar("framecast_choices", default=None)
+_choices: ContextVar[list[Choice] | None] = ContextVar("framecast_choices", default=None)
+_warned: ContextVar[set[tuple[str, str]]] = ContextVar("framecast_warned", default=set())  # noqa: B039, of the process
 
 
 def wanted() -> str:
     """The kernel asked for: by :func:`use`, else by the environment, else ``"auto"``."""
-    return _wanted.get() or _checked(os.environ.get(_VARIABLE) or AUTO, _VARIABLE)
+    name = _wanted.get()
+    if name is None:
+        name = _checked(os.environ[_VARIABLE] or AUTO, _VARIABLE) if _KEY in _VARIABLES else AUTO
+    return name
 
 
 @contextmanager
-def use(kernel: str, *, graphs: bool = False) -> Iterator[None]:
-    """Run layers with one kernel; what it cannot take goes to the reference.
+def use(kernel: str) -> Iterator[None]:
+    """Run layers with one kernel; what it cannot take goes to another, with a warning that says why.
 
     The environment variable ``FRAMECAST_KERNEL`` does the same for a whole program.
 
     Args:
-        kernel: ``"reference"``, ``"sequence"``, ``"triton"``, or ``"auto"`` for the first that can take a call.
-        graphs: replay Triton's passes over small frames from CUDA graphs, where no gradient is recorded. Parameters
-            are read where they are; inputs and outputs are copied.
+        kernel: a name in the table of kernels, or ``"auto"`` for the first that can take a call.
 
     Raises:
         ValueError: if there is no such kernel.
@@ -235,56 +139,86 @@ def use(kernel: str, *, graphs: bool = False) -> Iterator[None]:
         >>> with kernels.use("reference"):
         ...     output, h_n = layer(torch.zeros(3, 1, 1, 8, 8))
     """
-    token, graphed = _wanted.set(_checked(kernel, "kernel")), _graphed.set(graphs)
+    name, warned = _wanted.set(_checked(kernel, "kernel")), _warned.set(set())
     try:
         yield
     finally:
-        _wanted.reset(token)
-        _graphed.reset(graphed)
+        _wanted.reset(name)
+        _warned.reset(warned)
 
 
-def choose(call: Call) -> Kernel:
-    """The kernel that runs a call."""
+def choose_for_stack(call: Call) -> Kernel[StackResult] | None:
+    """The kernel that runs a whole stack; None if its passes are to be run one by one."""
     name = wanted()
-    able = (k for k in KERNELS.values() if name in (AUTO, k.name) and k.refuses(call) is None)
-    kernel = next(able, KERNELS["reference"])
-    if _record.get() is not None:
-        reasons = ((other.name, other.refuses(call)) for other in KERNELS.values())
-        details = _details(call) if kernel.run is _run_sequence else ""
-        record(kernel.name, kernel.about, tuple((name, reason) for name, reason in reasons if reason), details)
+    for kernel in STACK_KERNELS:
+        if name in (AUTO, kernel.name):
+            reason = kernel.refuses(call)
+            if reason is None:
+                if _choices.get() is not None:
+                    _note_stack(kernel, call)
+                return kernel
+            if name != AUTO:
+                _warn(kernel.name, reason, kernel.instead)
+    return None
+
+
+def choose_for_pass(call: Call, stack: Call) -> Kernel[PassResult]:
+    """The kernel that runs a pass of a stack."""
+    name = wanted()
+    if name == AUTO:
+        kernel = next(k for k in PASS_KERNELS if k.automatic and k.refuses(call) is None)
+    else:
+        kernel = _asked_for(name, call)
+    if _choices.get() is not None:
+        reasons = {k.name: k.refuses(stack) for k in STACK_KERNELS} | {k.name: k.refuses(call) for k in PASS_KERNELS}
+        _note(kernel, kernel.details(call), reasons)
     return kernel
 
 
-def _details(call: Call) -> str:
-    """How the sequence pass runs a call on a CPU."""
-    library = _compiled.loaded()
-    if call.device.type != "cpu":
-        return ""
-    if isinstance(library, str):
-        return f"steps in plain PyTorch ({library})"
-    in_c = PASSES[call.spec.rule] in (LSTMPass, GRUPass) and call.dtype in (torch.float32, torch.bfloat16)
-    details = "steps in C" if in_c else "steps in plain PyTorch"
-    convolutions = call.spec.input.axes > 0 and call.spec.recurrent.groups == 1 and call.dtype == torch.float32
-    unit = "emulated" if _compiled.emulates_tiles() else "AMX"
-    return details + f", convolutions by the matrix unit ({unit})" * (library.tiles and convolutions)
+def _asked_for(name: str, call: Call) -> Kernel[PassResult]:
+    """The kernel asked for, or the one that takes its place."""
+    by_name = {kernel.name: kernel for kernel in PASS_KERNELS}
+    kernel = by_name.get(name) or by_name[KERNELS[name].instead]
+    first = kernel.refuses(call)
+    if first is None:
+        return kernel
+    while kernel.refuses(call) is not None:
+        kernel = by_name[kernel.instead]
+    _warn(name, first, kernel.name)
+    return kernel
+
+
+def _warn(name: str, reason: str, instead: str) -> None:
+    """Say once why the kernel asked for does not run a call."""
+    warned = _warned.get()
+    if (name, reason) not in warned:
+        warned.add((name, reason))
+        warnings.warn(f"kernel {name!r} cannot run this call ({reason}): {instead!r} runs it", KernelWarning)
 
 
 @contextmanager
 def recording() -> Iterator[list[Choice]]:
     """Collect the choices that are made."""
     choices: list[Choice] = []
-    token = _record.set(choices)
+    token = _choices.set(choices)
     try:
         yield choices
     finally:
-        _record.reset(token)
+        _choices.reset(token)
 
 
-def record(kernel: str, about: str, refused: tuple[tuple[str, str], ...] = (), details: str = "") -> None:
-    """Note a choice, where someone collects them."""
-    choices = _record.get()
+def _note_stack(kernel: Kernel[StackResult], call: Call) -> None:
+    one = first_pass(call)
+    reasons = {k.name: k.refuses(call) for k in STACK_KERNELS} | {k.name: k.refuses(one) for k in PASS_KERNELS}
+    for _ in range(len(call.stack.specs) * call.stack.directions):
+        _note(kernel, kernel.details(call), reasons)
+
+
+def _note(kernel: Kernel[Any], details: str, reasons: Mapping[str, str | None]) -> None:
+    choices = _choices.get()
     if choices is not None:
-        choices.append(Choice(kernel, about, refused, details))
+        refused = tuple((name, reason) for name, reason in reasons.items() if reason)
+        choices.append(Choice(kernel.name, kernel.about, refused, details))
 
 
 def _checked(name: str, source: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ._choice import KERNELS, Choice, recording, wanted
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What :func:`explain` found.
+    """Which kernels ran a call, and why not others.
 
     Args:
         wanted: the kernel asked for, or ``"auto"``.
@@ -30,8 +31,6 @@ class Explanation:
             lines.append(f"{choice.kernel}: runs {count} pass{'es' * (count > 1)} ({choice.about})")
             if choice.details:
                 lines.append(f"  {choice.details}")
-            if choice.kernel not in KERNELS:
-                continue
             for name, kernel in KERNELS.items():
                 if name != choice.kernel:
                     reason = dict(choice.refused).get(name)
@@ -39,13 +38,22 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(layer: Callable[..., Any], input: Any, hx: Any = None) -> Explanation:
+def explain(
+    layer: Callable[..., Any],
+    input: Any,
+    hx: Any = None,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    steps: int | None = None,
+) -> Explanation:
     """Run ``layer(input, hx)`` once, without gradients, and say which kernel took each of its passes.
 
     Args:
         layer: a recurrent layer, or any module that contains some and is called as one.
         input: its input.
-        hx: its initial states; left out of the call if None.
+        hx: its initial states; left out of the call if None, as the others are.
+        lengths: lengths of padded sequences.
+        steps: number of steps of a layer without input.
 
     Raises:
         ValueError: if it ran no recurrent layer.
@@ -57,11 +65,15 @@ def explain(layer: Callable[..., Any], input: Any, hx: Any = None) -> Explanatio
         ...     print(kernels.explain(layer, torch.zeros(3, 1, 1, 8, 8)))  # doctest: +ELLIPSIS
         asked for: reference
         reference: runs 1 pass (plain PyTorch, step by step)
+          torch: ...
+          tiles: ...
+          graphs: ...
           triton: ...
           sequence: the gates are normalised (`norm`)
     """
+    options = {name: value for name, value in {"lengths": lengths, "steps": steps}.items() if value is not None}
     with recording() as choices, torch.no_grad():
-        layer(input) if hx is None else layer(input, hx)
+        layer(input, *(() if hx is None else (hx,)), **options)
     if not choices:
         raise ValueError(f"`layer` ({type(layer).__name__}) ran no recurrent layer of framecast.nn")
     return Explanation(wanted(), tuple(choices))

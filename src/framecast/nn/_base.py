@@ -5,7 +5,7 @@ Shape letters: C input channels, H hidden channels, G gates, K kernel, S spatial
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar
 from functools import partial
 from math import sqrt
@@ -19,7 +19,6 @@ from framecast.functional import (
     LayerSpec,
     Option,
     StepRule,
-    Weights,
     choice,
     flag,
     options_of_rule,
@@ -97,8 +96,13 @@ class RecurrentModule(OptionModule):
         for name, shape in spec.shapes().items():
             self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
 
-    def _weights(self, spec: LayerSpec, suffix: str) -> Weights:
-        return Weights({name: getattr(self, name + suffix) for name in spec.shapes()})
+    def _tensors(self, names: Sequence[str]) -> list[Tensor]:
+        """Parameters by their names."""
+        registered: Any = self._parameters
+        try:
+            return [registered[name] for name in names]
+        except KeyError:  # made from others, by torch.nn.utils.parametrize or the like
+            return [getattr(self, name) for name in names]
 
     def _reset(self, spec: LayerSpec, suffix: str) -> None:
         """Draw one layer's initial weights, in torch's order."""

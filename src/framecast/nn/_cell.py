@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import is_tensor_like
 
-from framecast.functional import whole
-from framecast.kernels import layer_pass
+from framecast import kernels
+from framecast.functional import Batch, whole
 
 from ._base import BIAS, RecurrentModule, check_like
 from ._options import option
 from ._spec import layer_spec, zoneouts
-from ._states import check_spatial_size, check_state, check_states, describe, zero_state
+from ._states import check_spatial_size, check_state, check_states, describe
 
 
 class RecurrentCell(RecurrentModule):
@@ -41,6 +42,8 @@ class RecurrentCell(RecurrentModule):
             zoneout=zoneouts(self.zoneout, rule.states, type(self).__name__),
             frame_size=self._spatial_size,
         )
+        self._stack = kernels.Stack((self._spec,))
+        (self._names,) = self._stack.names
         self._add_parameters(self._spec, "", device, dtype)
         self.reset_parameters()
 
@@ -61,27 +64,27 @@ class RecurrentCell(RecurrentModule):
         Raises:
             ValueError: if an argument does not fit the cell.
         """
-        spec, weights = self._spec, self._weights(self._spec, "")
-        names = spec.rule.states
+        spec, parameters = self._spec, self._tensors(self._names)
+        names, weight = spec.rule.states, parameters[0]
         if hx is not None and len(names) > 1:
             check_states("hx", hx, names)
-        states = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
-        reference: Any = states[0] if input is None and states is not None else input
-        self._check_input(input, reference, weights.weight_hh)
+        state = None if hx is None else ((hx,) if len(names) == 1 else tuple(hx))
+        reference: Any = state[0] if input is None and state is not None else input
+        self._check_input(input, reference, weight)
         batched = reference.dim() != self.spatial_axes + 1
         frames = input if input is None or batched else input.unsqueeze(0)
         size = tuple(reference.shape[reference.dim() - self.spatial_axes :])
         check_spatial_size("hx" if input is None else "input", size, self._spatial_size)
         size = size if input is None else spec.input.output_size(size)
         batch = reference.shape[0] if batched else 1
-        if states is None:
-            state = zero_state(spec, batch, size, reference)
-        else:
-            for name, s, channels in zip(names, states, spec.state_channels, strict=True):
-                check_state(name, s, (*((batch,) if batched else ()), channels, *size), weights.weight_hh)
-            state = states if batched else tuple(s.unsqueeze(0) for s in states)
-        _, new = layer_pass(spec, weights, frames, [batch], state, training=self.training, zero_state=states is None)
-        new = new if batched else tuple(s.squeeze(0) for s in new)
+        columns = None
+        if state is not None:
+            for name, s, channels in zip(names, state, spec.state_channels, strict=True):
+                check_state(name, s, (*((batch,) if batched else ()), channels, *size), weight)
+            columns = [(s if batched else s.unsqueeze(0),) for s in state]
+        call = kernels.Call(self._stack, parameters, Batch(frames, [batch], batch), columns, training=self.training)
+        _, finals = kernels.run(call)
+        new = tuple(column[0] if batched else column[0].squeeze(0) for column in finals)
         return new[0] if len(new) == 1 else new
 
     def _check_input(self, input: Any, reference: Any, weight: Tensor) -> None:
@@ -96,7 +99,7 @@ class RecurrentCell(RecurrentModule):
                     f"unbatched), got {describe(reference)}"
                 )
             return
-        if not isinstance(input, Tensor):
+        if not is_tensor_like(input):
             raise ValueError(f"`input` must be a tensor, got {describe(input)}")
         if (
             input.dim() not in (len(space) + 1, len(space) + 2)

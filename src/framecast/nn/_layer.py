@@ -12,20 +12,20 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import is_tensor_like
 
 from framecast import kernels
-from framecast.functional import Batch, LayerSpec, State, Weights, flag, probability, whole
-from framecast.kernels._torch_rnn import FusedOperator, fused_operator, operators_run
+from framecast.functional import Batch, Column, LayerSpec, flag, probability, whole
 
 from ._base import BIAS, RecurrentModule, check_like
 from ._options import option
 from ._spec import layer_spec, zoneouts
 from ._states import StateForm, check_spatial_size
 
-_FUSED = "the fused operator of torch.nn"
+Packed = tuple[Batch, Sequence[Column] | None, bool]
+"""A batch, its initial states in packed order (None for zero), and whether the caller's tensors have a batch axis."""
 
 
 def _checkpoint(name: str, value: Any) -> bool | int:
@@ -108,8 +108,7 @@ class RecurrentLayer(Stack):
             specs.append(spec)
         self._specs = tuple(specs)
         self._states = StateForm(self._specs, self._directions, self._differ())
-        plain = self.input_size and not self.checkpoint
-        self._operator = fused_operator(self._specs, self._directions, self.dropout) if plain else None
+        self._stack = kernels.Stack(self._specs, self._directions)
         self._names = [name for names in self._all_weights for name in names]
         for k, spec in enumerate(specs):
             for suffix in self._suffixes(k):
@@ -159,7 +158,7 @@ class RecurrentLayer(Stack):
     @property
     def _flat_weights(self) -> list[Tensor]:
         """All parameters in one list, which code written for torch reads."""
-        return self._tensors()
+        return self._tensors(self._names)
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
@@ -199,127 +198,58 @@ class RecurrentLayer(Stack):
         Raises:
             ValueError: if an argument does not fit the layer.
         """
-        if self._operator is not None and hx is lengths is steps is None and type(input) is Tensor:
-            parameters = self._tensors()
-            if self._is_short(input, parameters[0]):
-                return self._run_short(self._operator, input, parameters)
-        if self.input_size == 0:
-            frames, states, batched = self._without_input(input, hx, lengths, steps)
-        else:
-            frames, states, batched = self._with_input(input, hx, lengths, steps)
-        weights = [self._weights(spec, suffix) for k, spec in enumerate(self._specs) for suffix in self._suffixes(k)]
-        run = partial(self._run_layers, training=self.training, zero_state=hx is None)
-        if self._operator is not None and frames.is_plain() and operators_run():
-            kernels.record("torch", _FUSED)
-            data, finals = self._operator(frames, states, weights, self.training, run)
-        else:
-            data, finals = run(frames, states, weights)
-        finals = [tuple(frames.unsort(s, 0) for s in state) for state in finals]
-        result = frames.to_output(data)
-        if isinstance(result, Tensor) and not batched:
-            result = result.squeeze(1)
-        elif isinstance(result, Tensor) and self.batch_first:
-            result = result.transpose(0, 1)
-        return result, self._states.join(finals, batched)
+        parameters = self._tensors(self._names)
+        read = self._with_input if self.input_size else self._without_input
+        batch, states, batched = read(input, hx, lengths, steps, parameters[0])
+        call = kernels.Call(
+            self._stack, parameters, batch, states, self.dropout, self.training, checkpoint=self.checkpoint
+        )
+        output, finals = kernels.run(call)
+        if not isinstance(output, PackedSequence):  # a tensor, or what acts as one
+            if not batched:
+                output = output.squeeze(1)
+            elif self.batch_first:
+                output = output.transpose(0, 1)
+        return output, self._states.join(batch.unsort_states(finals), batched)
 
-    def _tensors(self) -> list[Tensor]:
-        """All parameters, as ``torch.nn.LSTM`` lists them."""
-        registered: Any = self._parameters
-        try:
-            return [registered[name] for name in self._names]
-        except KeyError:  # made from others, by torch.nn.utils.parametrize or the like
-            return [getattr(self, name) for name in self._names]
-
-    def _is_short(self, x: Tensor, weight: Tensor) -> bool:
-        """Whether torch's operator takes a call from zero states as it stands: a padded batch."""
-        shape = x.shape
-        fits = len(shape) == 3 and shape[2] == self.input_size and 0 not in shape
-        return fits and x.dtype == weight.dtype and x.device == weight.device and operators_run()
-
-    def _run_short(self, operator: FusedOperator, x: Tensor, weights: list[Tensor]) -> tuple[Any, Any]:
-        """Run torch's operator from zero states."""
-        kernels.record("torch", _FUSED)
-        batch, count = x.shape[0 if self.batch_first else 1], self.num_layers * self._directions
-        states = [x.new_zeros(count, batch, channels) for channels in self._specs[0].state_channels]
-        results = operator.padded(x, states, weights, self.training, self.batch_first, self._again)
-        return results[0], results[1] if len(results) == 2 else results[1:]
-
-    def _again(self, training: bool, x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        """The results of :meth:`_run_short` without torch's operator, as a function of all tensors."""
-        count = len(self._specs[0].rule.states)
-        frames, values = Batch.from_padded(x.transpose(0, 1) if self.batch_first else x), iter(rest[count:])
-        weights = [
-            Weights({name: next(values) for name in spec.shapes()}) for spec in self._specs for _ in self._suffixes(0)
-        ]
-        states = list(zip(*(column.unbind(0) for column in rest[:count]), strict=True))
-        data, finals = self._run_layers(frames, states, weights, training=training, zero_state=False)
-        output = frames.to_output(data)
-        assert isinstance(output, Tensor)
-        output = output.transpose(0, 1) if self.batch_first else output
-        return output, *(torch.stack(column) for column in zip(*finals, strict=True))
-
-    def _run_layers(
-        self, frames: Batch, states: Sequence[State], weights: Sequence[Weights], *, training: bool, zero_state: bool
-    ) -> tuple[Tensor, list[State]]:
-        """Run layer after layer, with one state and one set of weights per layer and direction."""
-        data, finals = frames.data, []
-        parts = iter(zip(states, weights, strict=True))
-        for k, spec in enumerate(self._specs):
-            outputs = []
-            for d in range(self._directions):
-                state, weight = next(parts)
-                output, final = kernels.layer_pass(
-                    spec,
-                    weight,
-                    data,
-                    frames.batch_sizes,
-                    state,
-                    reverse=d == 1,
-                    training=training,
-                    zero_state=zero_state,
-                    checkpoint=self.checkpoint,
-                )
-                outputs.append(output)
-                finals.append(final)
-            data = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
-            if self.dropout and k + 1 < self.num_layers:
-                data = F.dropout(data, self.dropout, training)
-        assert data is not None
-        return data, finals
-
-    def _with_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Batch, list[State], bool]:
+    def _with_input(
+        self, input: Any, hx: Any, lengths: Tensor | Sequence[int] | None, steps: int | None, weight: Tensor
+    ) -> Packed:
+        """The batch that the caller gave; ``weight`` is one of the layer's."""
         if steps is not None:
             raise ValueError("`steps` is for layers with `input_size=0`; here the input says how many there are")
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ValueError("`lengths` are for padded input; a PackedSequence has its own")
-            self._check_frames(input.data, "input.data", ("M",))
-            frames, batched = Batch.from_packed(input), True
+            self._check_frames(input.data, "input.data", 1, weight)
+            batch, batched = Batch.from_packed(input), True
         else:
-            if not isinstance(input, Tensor):
+            if not is_tensor_like(input):
                 raise ValueError(f"`input` must be a tensor or a PackedSequence, got {type(input).__name__}")
             batched = input.dim() != self.spatial_axes + 2
-            axes = (("N", "T") if self.batch_first else ("T", "N")) if batched else ("T",)
-            self._check_frames(input, "input", axes)
+            self._check_frames(input, "input", 1 + batched, weight)
             if not batched:
                 input = input.unsqueeze(1)
             elif self.batch_first:
                 input = input.transpose(0, 1)
-            if input.shape[0] == 0:
+            shape = input.shape
+            if shape[0] == 0:
                 raise ValueError("`input` has no time steps (T = 0)")
-            if lengths is not None:
-                lengths = check_lengths(lengths, input.shape[0], input.shape[1])
-            frames = Batch.from_padded(input, lengths)
-        assert frames.data is not None
-        size = tuple(frames.data.shape[2:])
+            checked = None if lengths is None else check_lengths(lengths, shape[0], shape[1])
+            batch = Batch.from_padded(input, checked)
+        if hx is None and self._spatial_size is None:
+            return batch, None, batched
+        size = tuple(input.data.shape[2:] if isinstance(input, PackedSequence) else input.shape[3:])
         check_spatial_size("input", size, self._spatial_size)
         if hx is None:
-            states = self._states.zeros(frames.batch, size, frames.data)
-        else:
-            states = frames.sort(self._states.split(hx, frames.batch, size, batched, self._tensors()[0]))
-        return frames, states, batched
+            return batch, None, batched
+        states = self._states.split(hx, batch.batch, size, batched, weight)
+        return batch, batch.sort(states), batched
 
-    def _without_input(self, input: Any, hx: Any, lengths: Any, steps: int | None) -> tuple[Batch, list[State], bool]:
+    def _without_input(
+        self, input: Any, hx: Any, lengths: Tensor | Sequence[int] | None, steps: int | None, weight: Tensor
+    ) -> Packed:
+        """A batch of as many steps without frames, and as many sequences as ``hx`` has."""
         if input is not None:
             raise ValueError("`input` must be None: the layer has `input_size=0`")
         if lengths is not None:
@@ -327,21 +257,25 @@ class RecurrentLayer(Stack):
         if steps is None or hx is None:
             raise ValueError("a layer with `input_size=0` needs `hx` and `steps`")
         steps = whole("steps", steps, 1)
-        batch, size, batched = self._states.sizes_of(hx, self.spatial_axes)
+        count, size, batched = self._states.sizes_of(hx, self.spatial_axes)
         check_spatial_size("hx", size, self._spatial_size)
-        states = self._states.split(hx, batch, size, batched, self._tensors()[0])
-        return Batch(None, [batch] * steps, batch), states, batched
+        return Batch(None, [count] * steps, count), self._states.split(hx, count, size, batched, weight), batched
 
-    def _check_frames(self, frames: Tensor, name: str, leading: tuple[str, ...]) -> None:
-        wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self.spatial_axes :])
-        if frames.dim() != len(wanted):
-            raise ValueError(f"`{name}` must be ({', '.join(wanted)}), got shape {tuple(frames.shape)}")
-        if frames.shape[len(leading)] != self.input_size:
-            raise ValueError(
-                f"`{name}` has {frames.shape[len(leading)]} channels, but `input_size` is {self.input_size} "
-                f"(shape {tuple(frames.shape)})"
-            )
-        check_like(name, frames, self._tensors()[0])
+    def _check_frames(self, frames: Tensor, name: str, channels: int, weight: Tensor) -> None:
+        """Check the shape of frames whose channels are the axis ``channels``, their device and dtype."""
+        shape, rank = frames.shape, channels + 1 + self.spatial_axes
+        if len(shape) == rank and shape[channels] == self.input_size:
+            if frames.dtype != weight.dtype or frames.device != weight.device:
+                check_like(name, frames, weight)
+            return
+        if len(shape) != rank:
+            leading = ("M" if name == "input.data" else "T",) if channels == 1 else ("T", "N")
+            leading = leading[::-1] if self.batch_first else leading
+            wanted = (*leading, str(self.input_size), *("D", "H", "W")[3 - self.spatial_axes :])
+            raise ValueError(f"`{name}` must be ({', '.join(wanted)}), got shape {tuple(shape)}")
+        raise ValueError(
+            f"`{name}` has {shape[channels]} channels, but `input_size` is {self.input_size} (shape {tuple(shape)})"
+        )
 
 
 def _count_layers(hidden_size: int | list[int], num_layers: int) -> int:

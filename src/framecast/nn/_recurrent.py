@@ -144,7 +144,7 @@ class Recurrent(nn.Module):
         if state is None:
             state = tuple(s.new_zeros(batch.batch, *s.shape[1:]) for s in _probe(cell, frames[0]))
         else:
-            (state,) = batch.sort([state])
+            state = tuple(batch.sort([state])[0])
         single = len(state) == 1
 
         def step(rows: int, x: Tensor | None, old: State) -> State:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from framecast.functional import LayerSpec, State
+from framecast.functional import Column, LayerSpec
 
 from ._base import check_like
 
@@ -31,16 +31,8 @@ class StateForm:
     directions: int
     per_layer: bool
 
-    def zeros(self, batch: int, size: tuple[int, ...], like: Tensor) -> list[State]:
-        """Zero states for input frames of ``size``, one per layer and direction."""
-        return [
-            zero_state(spec, batch, s, like)
-            for spec, s in zip(self.specs, self._sizes(size), strict=True)
-            for _ in range(self.directions)
-        ]
-
-    def split(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool, weight: Tensor) -> list[State]:
-        """Split what the caller gave into one state per layer and direction.
+    def split(self, hx: Any, batch: int, size: tuple[int, ...], batched: bool, weight: Tensor) -> list[Column]:
+        """Check what the caller gave, and bring each state of the cell into a column.
 
         Raises:
             ValueError: if a part is missing or has another shape, device or dtype than it must.
@@ -50,7 +42,7 @@ class StateForm:
         if len(names) > 1:
             check_states("hx", hx, names)
         sizes, rows = self._sizes(size), (batch,) if batched else ()
-        columns: list[list[Tensor]] = []
+        columns: list[Column] = []
         for index, (name, part) in enumerate(zip(names, parts, strict=True)):
             channels = [spec.state_channels[index] for spec in self.specs]
             if self.per_layer:
@@ -61,23 +53,25 @@ class StateForm:
                     )
                 for k, layer in enumerate(part):
                     check_state(f"{name}[{k}]", layer, (self.directions, *rows, channels[k], *sizes[k]), weight)
-                layers = list(part)
+                columns.append([s if batched else s.unsqueeze(0) for layer in part for s in layer.unbind(0)])
             else:
                 check_state(name, part, (len(self.specs) * self.directions, *rows, channels[0], *sizes[0]), weight)
-                layers = [part]
-            columns.append([s if batched else s.unsqueeze(0) for layer in layers for s in layer.unbind(0)])
-        return list(zip(*columns, strict=True))
+                columns.append(part if batched else part.unsqueeze(1))
+        return columns
 
-    def join(self, finals: Sequence[State], batched: bool) -> Any:
-        """One state per layer and direction to what the caller receives."""
+    def join(self, columns: Sequence[Column], batched: bool) -> Any:
+        """Columns of final states to what the caller receives."""
         states: list[Any] = []
-        for column in zip(*finals, strict=True):
+        for column in columns:
+            if isinstance(column, Tensor):
+                states.append(column if batched else column.squeeze(1))
+                continue
             column = column if batched else tuple(s.squeeze(0) for s in column)
             if self.per_layer:
                 first = range(0, len(column), self.directions)
-                states.append(tuple(torch.stack(column[k : k + self.directions]) for k in first))
+                states.append(tuple(torch.stack(list(column[k : k + self.directions])) for k in first))
             else:
-                states.append(torch.stack(column))
+                states.append(torch.stack(list(column)))
         return states[0] if len(states) == 1 else tuple(states)
 
     def sizes_of(self, hx: Any, axes: int) -> tuple[int, tuple[int, ...], bool]:
@@ -103,11 +97,6 @@ class StateForm:
             size = spec.input.output_size(size) if spec.input_size else size
             sizes.append(size)
         return sizes
-
-
-def zero_state(spec: LayerSpec, batch: int, size: tuple[int, ...], like: Tensor) -> State:
-    """Zero states of one layer and direction, with the device and dtype of ``like``."""
-    return tuple(like.new_zeros(batch, channels, *size) for channels in spec.state_channels)
 
 
 def check_state(name: str, state: Any, shape: tuple[int, ...], weight: Tensor) -> None:

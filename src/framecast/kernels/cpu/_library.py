@@ -37,6 +37,7 @@ _PATIENCE = 60  # seconds to wait for the compiler, which takes two or three
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
 # What each function gives and takes, as its source has it.
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "framecast_step_signature": (ctypes.c_char_p, [_INT]),
     "framecast_step": (None, [_INT, _LONG, _LONG, _INT, _INT, _POINTER, _POINTER]),
     "framecast_tiles": (_INT, []),
 }
@@ -69,8 +70,15 @@ class Library(NamedTuple):
 
 def why_not() -> str | None:
     """Why there is no compiled library, or None if there is one; the first call compiles it."""
-    found = loaded()
-    return found if isinstance(found, str) else None
+    result = loaded()
+    return result if isinstance(result, str) else None
+
+
+def library() -> Library:
+    """The loaded library; call only where :func:`why_not` gives None."""
+    result = loaded()
+    assert not isinstance(result, str)
+    return result
 
 
 def threads() -> int:

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from framecast.functional import Projection
 
-from . import _library as _compiled
+from .._layout import LAYOUTS
+from . import _library
 
 _AXES = ctypes.c_long * 3
-LAYOUTS = {2: torch.channels_last, 3: torch.channels_last_3d}
-MOST_ROOM = 2**28
-"""Bytes of a workspace, of one thread; frames of larger planes are left to others."""
+LARGEST_WORKSPACE = 2**28
+"""Bytes of the workspace of one thread; frames whose planes need more are left to others."""
 MOST_PIXELS = 2**31
-"""Of frames, at least as many as that are left to others, too."""
+"""Frames of at least so many pixels are left to others, too."""
 
 
 class _Shape(ctypes.Structure):
@@ -57,34 +57,34 @@ class Tiles:
     ) -> None:
         self.shape = shape_of(projection, weight, size, turned)
         first, strides = _order(weight, turned)
-        library, shape = of_library(), ctypes.byref(self.shape)
-        self.packed = room(library.functions.framecast_tiles_packed(shape, gates))
+        library, shape = _library.library(), ctypes.byref(self.shape)
+        self.packed = buffer(library.functions.framecast_tiles_packed(shape, gates))
         library.functions.framecast_tiles_pack(
-            shape, first, strides, gates, self.packed.data_ptr(), _compiled.threads(), library.openmp
+            shape, first, strides, gates, self.packed.data_ptr(), _library.threads(), library.openmp
         )
-        self.workspace = room(0)
+        self.workspace = buffer(0)
 
     @staticmethod
     def take(projection: Projection, weight: Tensor) -> bool:
-        """Whether there is such a convolution here, with a weight of this kind."""
+        """Whether the matrix unit is here and takes this convolution with a weight of this kind."""
         if weight.dtype != torch.float32 or weight.device.type != "cpu" or projection.axes not in (2, 3):
             return False
-        library = _compiled.loaded()
+        library = _library.loaded()
         fits = projection.groups == 1 and weight.shape[2:] == projection.kernel_size
         return fits and not isinstance(library, str) and library.tiles
 
     def __call__(self, x: Tensor, bias: Tensor | None) -> Tensor | None:
         """Convolve ``x (N, C, *S)``, channels-last, and add ``bias (O,)``; None where a result is not finite."""
-        library, layout, columns = of_library(), LAYOUTS[x.dim() - 2], self.shape.columns
-        threads = min(_compiled.threads(), len(x) * x.shape[2])
+        library, layout, columns = _library.library(), LAYOUTS[x.dim() - 2], self.shape.columns
+        threads = min(_library.threads(), len(x) * x.shape[2])
         self.shape.batch = len(x)
         needed = library.functions.framecast_tiles_workspace(ctypes.byref(self.shape)) * threads
-        if not is_frames(x, self.shape.channels) or needed > MOST_ROOM * threads:
+        if not is_frames(x, self.shape.channels) or needed > LARGEST_WORKSPACE * threads:
             return None
         if bias is not None and bias.shape != (columns,):
             return None
         if len(self.workspace) < needed:
-            self.workspace = room(needed)
+            self.workspace = buffer(needed)
         bias = None if bias is None else bias.contiguous()
         y = torch.empty((len(x), columns, *x.shape[2:]), dtype=x.dtype, device=x.device, memory_format=layout)
         is_odd = library.functions.framecast_tiles_convolve(
@@ -105,23 +105,23 @@ def weight_gradient(projection: Projection, weight: Tensor, x: Tensor, grad: Ten
 
     Both are channels-last. None where a result is not finite.
     """
-    library = of_library()
+    library = _library.library()
     shape = shape_of(projection, weight, tuple(x.shape[2:]), turned=False)
     shape.batch = len(x)
     needed = library.functions.framecast_tiles_gradient_workspace(ctypes.byref(shape))
-    if not is_frames(x, shape.channels) or not is_frames(grad, shape.columns) or needed > MOST_ROOM:
+    if not is_frames(x, shape.channels) or not is_frames(grad, shape.columns) or needed > LARGEST_WORKSPACE:
         return None
-    found, workspace = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device), room(needed)
+    gradient, workspace = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device), buffer(needed)
     is_odd = library.functions.framecast_tiles_gradient(
         ctypes.byref(shape),
         x.data_ptr(),
         grad.data_ptr(),
-        found.data_ptr(),
+        gradient.data_ptr(),
         workspace.data_ptr(),
-        _compiled.threads(),
+        _library.threads(),
         library.openmp,
     )
-    return None if is_odd else found
+    return None if is_odd else gradient
 
 
 def is_frames(x: Tensor, channels: int) -> bool:
@@ -136,13 +136,6 @@ def is_frames(x: Tensor, channels: int) -> bool:
     )
 
 
-def of_library() -> _compiled.Library:
-    """The library, which is there."""
-    library = _compiled.loaded()
-    assert not isinstance(library, str)
-    return library
-
-
 def shape_of(projection: Projection, weight: Tensor, size: tuple[int, ...], turned: bool) -> _Shape:
     """The sizes of a convolution, of one frame."""
     before = [after if turned else before for before, after in projection.pads(size)]
@@ -154,12 +147,12 @@ def shape_of(projection: Projection, weight: Tensor, size: tuple[int, ...], turn
 
 
 def _axes(values: Sequence[int], fill: int) -> ctypes.Array[ctypes.c_long]:
-    """Of frames with two axes, planes have one row."""
+    """Numbers for planes, rows and pixels; frames with two axes have planes of one row, which gets ``fill``."""
     return _AXES(values[0], fill, values[1]) if len(values) == 2 else _AXES(*values)
 
 
 def _order(weight: Tensor, turned: bool) -> tuple[int, ctypes.Array[ctypes.c_long]]:
-    """Where the first number of a weight is, and the distances to the next: column, channel, plane, row, pixel."""
+    """Address of a weight's first number, and its strides: column, channel, plane, row, pixel."""
     (column, channel, *taps), first = weight.stride(), weight.data_ptr()
     if turned:
         column, channel = channel, column
@@ -168,11 +161,11 @@ def _order(weight: Tensor, turned: bool) -> tuple[int, ctypes.Array[ctypes.c_lon
     return first, (ctypes.c_long * 5)(column, channel, *_axes(taps, 0))
 
 
-def room(count: int) -> Tensor:
-    """So many bytes."""
+def buffer(count: int) -> Tensor:
+    """An uninitialised buffer of ``count`` bytes."""
     return torch.empty(count, dtype=torch.uint8, device="cpu")
 
 
 def pointers(*tensors: Tensor | None) -> ctypes.Array[ctypes.c_void_p]:
-    """Where contiguous tensors are, which the caller keeps; NULL for None."""
+    """Addresses of contiguous tensors, which the caller keeps alive; NULL for None."""
     return (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))

@@ -1,6 +1,7 @@
-/* The pointwise steps of sequence/_pointwise.py, one pass over memory each, for float32 and bfloat16 data with a float32 state.
+/* The pointwise steps that are declared in sequence/_lstm.py and sequence/_gru.py, one pass over memory each, for float32
+   and bfloat16 data with a float32 state.
 
-   Arguments and results are those of the functions of the same names there. A matrix has R rows, one after another, of
+   Operands are those of the declarations of the same names there. A matrix has R rows, one after another, of
    H columns or of H for each gate. Work is done in blocks: a few whole rows, or a part of one row where H is large. The
    states (R, H) of a block are then one run of numbers; gates are copied into runs of the same order, so that the
    arithmetic fills its vectors whatever H is. No intrinsics: gcc and clang vectorise these loops themselves. */
@@ -270,11 +271,26 @@ static void run_rows_of(void *data, long thread, long threads) {
     run_rows(job, rows * thread / threads, rows * (thread + 1) / threads);
 }
 
-/* The step-th of `steps`; `openmp` as in_parallel() has it. */
-void framecast_step(
-    int step, long rows, long hidden, int bf16, int threads, void *const *openmp, void *const *tensors) {
-    static Step *const steps[] = {lstm, lstm_state, lstm_backward, gru, gru_backward};
-    Job job = {steps[step], {rows, hidden, bf16, tensors}};
+/* The steps, each with its name and those of its operands as they are declared. */
+static const struct {
+    const char *signature;
+    Step *step;
+} steps[] = {
+    {"lstm gates added c_prev peephole h c", lstm},
+    {"lstm_state gates c_prev c", lstm_state},
+    {"lstm_backward gates c_prev c grad_h added grad_c peephole grad_gates h", lstm_backward},
+    {"gru gates recurrent h_prev h hidden_n", gru},
+    {"gru_backward gates hidden_n h_prev grad_h added carried grad_gates grad_recurrent", gru_backward},
+};
+
+/* The signature of the k-th step; NULL behind the last. */
+const char *framecast_step_signature(int k) {
+    return k < (int)(sizeof steps / sizeof *steps) ? steps[k].signature : NULL;
+}
+
+/* The k-th step; `openmp` as in_parallel() has it. */
+void framecast_step(int k, long rows, long hidden, int bf16, int threads, void *const *openmp, void *const *tensors) {
+    Job job = {steps[k].step, {rows, hidden, bf16, tensors}};
     long worth = rows * hidden / WORTH_A_THREAD;
     if (hidden < 1)
         return;

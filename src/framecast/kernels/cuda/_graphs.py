@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-from .._transforms import transformed
+from .._transforms import transforms_active
 
 Tensors = Sequence[Tensor | None]
 Run = Callable[[Tensors, Tensors], tuple[Tensor, ...]]
@@ -23,7 +23,7 @@ def refusal(inputs: Tensors, weights: Tensors) -> str | None:
     tensors = [t for t in (*inputs, *weights) if t is not None]
     if torch.is_grad_enabled():
         return "gradients are recorded"
-    if transformed():
+    if transforms_active():
         return "torch.func, forward mode, compilation, export or tracing is at work"
     if any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors):
         return "tensors of another class than torch.Tensor"
@@ -46,7 +46,7 @@ class Graphs:
     capture. What is refused (see :func:`refusal`) or comes for the first time runs as it is.
 
     Args:
-        limit: how many kinds of calls are kept; the one unused for the longest is dropped.
+        limit: how many kinds of calls are kept; the one unused for longest is dropped.
     """
 
     def __init__(self, limit: int = 8) -> None:

@@ -1,7 +1,4 @@
-"""The pointwise part of a step on a GPU, each function as one Triton kernel.
-
-The functions have the names, arguments and results of `_pointwise`. Triton is imported when one of them first runs.
-"""
+"""Pointwise steps on a GPU, each as one Triton kernel. Triton is imported when one of them first runs."""
 
 from __future__ import annotations
 
@@ -15,17 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..sequence import _pointwise
+from ..sequence._step import Step, plain_steps
 
 # Elements per program: four warps, eight elements a thread, which in bfloat16 are one read of 16 bytes.
 BLOCK = 1024
 # Places that 32 bits can count.
 PLACES = 2**31
-
-
-def available(device: torch.device | str) -> bool:
-    """Whether the kernels run on ``device``."""
-    return why_not(device) is None
 
 
 def why_not(device: torch.device | str) -> str | None:
@@ -49,67 +41,27 @@ def why_not(device: torch.device | str) -> str | None:
     return None
 
 
-def lstm(
-    gates: Tensor, added: Tensor | None, c_prev: Tensor | None, peephole: Tensor | None, h: Tensor, c: Tensor
-) -> None:
-    """As `_pointwise.lstm`."""
-    _run("lstm", h, gates, added, c_prev, peephole, h, c)
+def triton_steps(step: Step, *tensors: Tensor | None) -> None:
+    """Run ``step`` as a Triton kernel; what there is no kernel for, or what it does not take, in plain PyTorch.
 
-
-def lstm_state(gates: Tensor, c_prev: Tensor | None, c: Tensor) -> None:
-    """As `_pointwise.lstm_state`."""
-    _run("lstm_state", c, gates, c_prev, c)
-
-
-def lstm_backward(
-    gates: Tensor,
-    c_prev: Tensor | None,
-    c: Tensor,
-    grad_h: Tensor | None,
-    added: Tensor | None,
-    grad_c: Tensor,
-    peephole: Tensor | None,
-    grad_gates: Tensor,
-    h: Tensor | None,
-) -> None:
-    """As `_pointwise.lstm_backward`."""
-    _run("lstm_backward", c, gates, c_prev, c, grad_h, added, grad_c, peephole, grad_gates, h)
-
-
-def gru(gates: Tensor, recurrent: Tensor | None, h_prev: Tensor | None, h: Tensor, hidden_n: Tensor) -> None:
-    """As `_pointwise.gru`."""
-    _run("gru", h, gates, recurrent, h_prev, h, hidden_n)
-
-
-def gru_backward(
-    gates: Tensor,
-    hidden_n: Tensor,
-    h_prev: Tensor | None,
-    grad_h: Tensor | None,
-    added: Tensor | None,
-    carried: Tensor,
-    grad_gates: Tensor,
-    grad_recurrent: Tensor,
-) -> None:
-    """As `_pointwise.gru_backward`."""
-    _run("gru_backward", carried, gates, hidden_n, h_prev, grad_h, added, carried, grad_gates, grad_recurrent)
-
-
-def _run(name: str, filled: Tensor, *arguments: Tensor | None) -> None:
-    """Run the kernel ``name`` over the elements of the matrix ``filled (R, H)``; what it does not take, plainly."""
-    if filled.dtype == torch.float64 or not all(tensor is None or tensor.is_contiguous() for tensor in arguments):
-        getattr(_pointwise, name)(*arguments)
+    A program works on elements of a matrix ``(R, H)``.
+    """
+    gates = tensors[0]
+    suits = all(tensor is None or (tensor.is_contiguous() and not tensor.is_neg()) for tensor in tensors)
+    if not step.compiled or gates is None or gates.dtype == torch.float64 or not suits:
+        plain_steps(step, *tensors)
         return
-    elements = filled.numel()
+    hidden = gates.shape[1] // step.operands[0].width
+    elements = gates.shape[0] * hidden
     if not elements:
         return
     # Places among four gates are the first to pass 32 bits; the last program reaches beyond the end.
     large = 4 * (elements + BLOCK) > PLACES
-    launch = getattr(_kernels(), name)[(-(-elements // BLOCK),)]
-    elsewhere = filled.is_cuda and filled.device.index != torch.cuda.current_device()
-    with torch.cuda.device(filled.device) if elsewhere else nullcontext():
+    launch = getattr(_kernels(), step.name)[(-(-elements // BLOCK),)]
+    elsewhere = gates.is_cuda and gates.device.index != torch.cuda.current_device()
+    with torch.cuda.device(gates.device) if elsewhere else nullcontext():
         # Triton 3.9 warns where fused multiply-add is left to its default.
-        launch(*arguments, elements, filled.shape[1], BLOCK, large, enable_fp_fusion=True)
+        launch(*tensors, elements, hidden, BLOCK, large, enable_fp_fusion=True)
 
 
 def _interpreted() -> bool:
@@ -119,4 +71,5 @@ def _interpreted() -> bool:
 
 @functools.cache
 def _kernels() -> Any:
+    """The module with the kernels, each named as its step."""
     return importlib.import_module("framecast.kernels.cuda._triton_kernels")

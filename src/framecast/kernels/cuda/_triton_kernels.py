@@ -1,4 +1,6 @@
-"""The pointwise part of a step as Triton kernels; imported by `_triton` alone, when they are first run.
+"""The pointwise part of a step as Triton kernels; imported by `_steps` alone, when they are first run.
+
+Every kernel takes the operands of the step of its name, as declared in `sequence`.
 
 A program works on BLOCK consecutive elements of the R x H matrix that the step fills. Data is read into float32, and
 `tl.store` rounds it to the nearest of its type. An argument that is None is known to the compiler, which leaves its

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from framecast.functional import Projection, swap_channels
 
-from ..cpu._tiles import LAYOUTS, Tiles, weight_gradient
+from .._layout import channels_last
+from ..cpu._tiles import Tiles, weight_gradient
 
 _INPUT, _WEIGHT = (True, False, False), (False, True, False)
 _WORTH_TILES = 16  # channels of the input; a tile of fewer is mostly empty
@@ -38,10 +39,10 @@ class Bound(Protocol):
         """Gradient of the weight, summed over all ``M`` rows of ``h (M, H, *S)`` and ``grad (M, G*H, *S)``."""
 
 
-def projected(
+def bind(
     projection: Projection, weight: Tensor, gates: int, size: tuple[int, ...], bias: Tensor | None = None
 ) -> Bound:
-    """The fastest form of a projection with this weight, for frames of spatial ``size``, which it keeps."""
+    """Bind a projection to its weight, in the fastest form for frames of spatial ``size``, which it keeps."""
     if projection.axes == 0:
         return _Dense(weight, bias)
     if projection.groups > 1:
@@ -51,13 +52,6 @@ def projected(
     if _PackedConvolution.takes(projection, weight, size):
         return _PackedConvolution(projection, weight, size, bias)
     return _Convolution(projection, weight, size, bias)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """``x (N, C, *S)`` with the channels side by side in memory."""
-    found = x.contiguous(memory_format=LAYOUTS.get(x.dim() - 2, torch.contiguous_format))
-    # One channel has either layout; strides that say so keep PyTorch from copying all that it meets to the other.
-    return found.squeeze(1).unsqueeze(-1).movedim(-1, 1) if x.dim() > 3 and x.shape[1] == 1 else found
 
 
 class _Dense:
@@ -104,10 +98,10 @@ class _Convolution:
     def input_gradient(self, grad: Tensor) -> Tensor:
         channels = self.weight.shape[1] * self.groups
         shape = torch.empty((len(grad), channels, *self.size), dtype=grad.dtype, device=grad.device)
-        found = self._backward(grad, self._padded(channels_last(shape)), _INPUT)[0]
+        gradient = self._backward(grad, self._padded(channels_last(shape)), _INPUT)[0]
         if not self.even:
-            found = F.pad(found, [-p for p in self.pads])
-        return channels_last(found)
+            gradient = F.pad(gradient, [-p for p in self.pads])
+        return channels_last(gradient)
 
     def weight_gradient(self, h: Tensor, grad: Tensor) -> Tensor:
         return self._backward(grad, self._padded(h), _WEIGHT)[1]
@@ -116,10 +110,10 @@ class _Convolution:
         return h if self.even else F.pad(h, self.pads)
 
     def _backward(self, grad: Tensor, h: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, ...]:
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+        gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
             grad, h, self.weight, None, self.ones, self.padding, self.dilation, False, self.zeros, self.groups, wanted
         )
-        return found
+        return gradients
 
 
 class _PackedConvolution(_Convolution):
@@ -166,10 +160,10 @@ class _PackedConvolution(_Convolution):
         )
 
     def _convolve(self, x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, packed, bias, self.padding, self.ones, self.dilation, 1, "none", [], ""
         )
-        return found
+        return y
 
 
 class _TiledConvolution(_Convolution):
@@ -190,18 +184,18 @@ class _TiledConvolution(_Convolution):
         return Tiles(self.projection, self.weight, self.size, turned=True)
 
     def __call__(self, h: Tensor) -> Tensor:
-        found = self.tiles(channels_last(h), self.bias)
-        return super().__call__(h) if found is None else found
+        y = self.tiles(channels_last(h), self.bias)
+        return super().__call__(h) if y is None else y
 
     def input_gradient(self, grad: Tensor) -> Tensor:
-        found = self.turned(channels_last(grad), None)
-        return super().input_gradient(grad) if found is None else found
+        gradient = self.turned(channels_last(grad), None)
+        return super().input_gradient(grad) if gradient is None else gradient
 
     def weight_gradient(self, h: Tensor, grad: Tensor) -> Tensor:
-        worth, found = self.weight.shape[1] >= _WORTH_TILES, None
-        if worth:
-            found = weight_gradient(self.projection, self.weight, channels_last(h), channels_last(grad))
-        return super().weight_gradient(h, grad) if found is None else found
+        gradient = None
+        if self.weight.shape[1] >= _WORTH_TILES:
+            gradient = weight_gradient(self.projection, self.weight, channels_last(h), channels_last(grad))
+        return super().weight_gradient(h, grad) if gradient is None else gradient
 
 
 class _Grouped:
