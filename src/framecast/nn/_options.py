@@ -41,6 +41,16 @@ def option(
     return Option(default, meaning, rule, spatial, per_layer, not kw_only, stored)
 
 
+class _Docstring:
+    """The docstring of a class with its options described, made when somebody asks for it: not at import."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __get__(self, instance: object, owner: type[OptionModule]) -> str:
+        return document(self.text, owner._options)
+
+
 class _Signature:
     """The signature of a class whose constructor takes its options, made when somebody asks for it."""
 
@@ -81,7 +91,7 @@ class OptionModule(nn.Module):
         super().__init_subclass__()
         OptionModule._options_of_all.update({k: o for k, o in vars(cls).items() if isinstance(o, Option)})
         cls._options = _gather(cls)
-        cls.__doc__ = document(vars(cls).get("__doc__") or "", cls._options)
+        cls.__doc__ = _Docstring(cls.__doc__ or "")  # type: ignore[assignment]
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__()
@@ -173,15 +183,15 @@ def _gather(owner: type[OptionModule]) -> dict[str, Option]:
     """The options of a class: those by position, those of its step rule alone, and those by keyword."""
     by_position: dict[str, Option] = {}
     by_keyword: dict[str, Option] = {}
-    for base in reversed(owner.__mro__):
+    bases = [base for base in owner.__mro__ if issubclass(base, OptionModule)]
+    for base in reversed(bases):
         by_position |= {name: o for name, o in vars(base).items() if isinstance(o, Option) and o.positional}
-    for base in owner.__mro__:
+    for base in bases:
         for name, o in vars(base).items():
             if isinstance(o, Option) and not o.positional:
                 by_keyword.setdefault(name, o)
-    declared = by_position | by_keyword
     rule = options_of_rule(owner.step_rule) if hasattr(owner, "step_rule") else {}
-    own = {name: o for name, o in rule.items() if name not in declared}
+    own = {name: o for name, o in rule.items() if name not in by_position and name not in by_keyword}
     return {name: _as_declared(rule.get(name), o) for name, o in (by_position | own | by_keyword).items()}
 
 
