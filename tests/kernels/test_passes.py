@@ -421,7 +421,7 @@ def test_parameters_in_any_order_of_memory(cell, name):
 def test_parameters_that_do_not_fit_are_left_to_pytorch(name, value):
     layer, x = nn.ConvLSTM2d(4, 4, kernel_size=3), torch.randn(3, 2, 4, 5, 4)
     names = [choice.kernel for choice in kernels.explain(layer, x).choices]
-    assert names == ["sequence"]
+    assert names in (["tiles"], ["sequence"])
     with recording() as choices, contextlib.suppress(RuntimeError):
         torch.func.functional_call(layer, {name: value}, (x,))
     assert [choice.kernel for choice in choices] == ["reference"]
