@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export GOMP_SPINCOUNT ?= 1000
 # Tests of layers, run once more with each of the other kernels; compilers and export choose none.
 LAYERS = tests/nn --ignore tests/nn/test_compile_export.py
-# Tests of kernels, run once more with the matrix unit and without compiled code; those of one kind first.
+# Tests of kernels, run once more with the matrix unit and without compiled code.
 KERNELS = tests/kernels/test_passes.py tests/kernels/test_memory.py
 UNIT = tests/kernels/test_tiles.py tests/kernels/test_tiled_lstm.py $(KERNELS)
 # The matrix unit itself where the processor has one, plain C in its place elsewhere.
