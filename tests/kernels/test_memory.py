@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from framecast import kernels, nn
 from framecast.kernels import _choice
+from framecast.kernels.cpu import _library
 from framecast.kernels.cuda import _steps as _triton
 from framecast.kernels.sequence import _input
 
@@ -208,6 +209,18 @@ def test_every_form_of_batch_and_of_convolution(cell, form):
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_dense_layers_by_torchs_operator(cell, form):
     assert_none(differences(Call(cell, 0, torch.float32, form), 1e-5, "auto"))
+
+
+def has_tiles():
+    library = _library.loaded()
+    return not isinstance(library, str) and library.tiles
+
+
+@pytest.mark.skipif(not has_tiles(), reason="no matrix unit for bfloat16 (AMX), or no compiler")
+@pytest.mark.parametrize("form", ["padded", "no states", "batch first", "unbatched", "redone"])
+@pytest.mark.parametrize(("cell", "axes"), [("LSTM", 1), ("LSTM peephole", 2), ("LSTM peephole", 3)])
+def test_a_pass_by_the_matrix_unit(cell, axes, form):
+    assert_none(differences(Call(cell, axes, torch.float32, form), 1e-5, "tiles"))
 
 
 @pytest.mark.parametrize("cell", ["LSTM peephole", "GRU"])

@@ -354,4 +354,4 @@ assert os.waitpid(child, 0)[1] == 0
 
 @needs_library
 def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FORK_WITH_THREADS], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORK_WITH_THREADS], check=True, timeout=600)

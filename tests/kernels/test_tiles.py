@@ -277,4 +277,4 @@ assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_forked_child_has_leave_to_use_the_unit_and_no_threads_to_wait_for():
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], check=True, timeout=60, env=dict(os.environ))
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], check=True, timeout=600, env=dict(os.environ))

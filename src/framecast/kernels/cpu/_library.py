@@ -33,7 +33,7 @@ _HEADERS = sorted(_FOLDER.glob("*.h"))
 # Not -ffast-math: NaN and infinities are to come out as PyTorch has them.
 _FLAGS = ["-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC"]
 _WIDEST = {"x86_64": ["-mprefer-vector-width=512"]}  # compilers stop at 256 bits by themselves; a tenth slower
-_PATIENCE = 60  # seconds to wait for the compiler, which takes two or three
+_PATIENCE = 300  # seconds to wait for the compiler, which takes two or three where nothing else runs
 _POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
 # What each function gives and takes, as its source has it.
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
