@@ -293,6 +293,24 @@ def test_bfloat16_is_as_near_to_float32_as_the_reference(cell, axes, form):
         assert squares["sequence"][part] <= 1.5**2 * squares["reference"][part], part
 
 
+@pytest.mark.parametrize("kernel", ["auto", "reference"])
+@pytest.mark.parametrize("form", ["module", "autocast"])
+@pytest.mark.parametrize(
+    ("depth", "options"), [(2, {}), (4, {"stride": 2}), (3, {"kernel_size": 5})], ids=["flat", "stride", "kernel"]
+)
+def test_volumes_less_deep_than_the_kernel_in_bfloat16(depth, options, form, kernel):
+    """Where the volumes are channels-last, oneDNN's gradient of the weight is uninitialised memory."""
+    wide = build("GRU", 3, torch.float32, groups=2, **options)
+    x = torch.randn(2, 3, depth, 5, 4, 4).movedim(-1, 2)
+    exact = everything(wide, x, None, "reference")
+    layer = build("GRU", 3, torch.bfloat16, groups=2, **options) if form == "module" else wide
+    layer.load_state_dict(wide.state_dict())
+    with torch.autocast("cpu", torch.bfloat16, enabled=form == "autocast"):
+        results = everything(layer, x.to(next(layer.parameters()).dtype), None, kernel, "reference")
+    for result, value in zip(results, exact, strict=True):
+        assert (result.float() - value).norm() <= 0.05 * value.norm()
+
+
 def test_types_of_states_under_autocast():
     layer = build("LSTM", 2, torch.float32)
     x, found = torch.randn(3, 2, 4, 5, 4), {}

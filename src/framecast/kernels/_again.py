@@ -7,19 +7,23 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from framecast.functional import layer_pass
+from framecast.functional import Weights, layer_pass
 
-from ._call import Call, PassResult
+from ._call import Call, PassResult, is_shallow
 
 
 def run_reference(call: Call) -> PassResult:
     """Run a pass in plain PyTorch, step by step."""
+    data, state, weights = call.data, call.state, call.weights
+    if not torch.compiler.is_compiling() and is_shallow(call):
+        data, state = None if data is None else data.contiguous(), tuple(s.contiguous() for s in state)
+        weights = Weights({name: tensor.contiguous() for name, tensor in weights.tensors.items()})
     return layer_pass(
         call.spec,
-        call.weights,
-        call.data,
+        weights,
+        data,
         call.sizes,
-        call.state,
+        state,
         reverse=call.reverse,
         training=call.training,
         mask=call.mask,

@@ -159,6 +159,18 @@ def run_normal(run: Callable[[Call], PassResult], call: Call) -> PassResult:
     return output, narrow_states(final, call.state, call.dtype)
 
 
+def is_shallow(call: Call) -> bool:
+    """Whether a pass on a CPU convolves volumes in bfloat16 that are less deep than the kernel.
+
+    There oneDNN's gradient of the weight is wrong, and writes where it must not, unless the volumes are contiguous.
+    """
+    spec, data = call.spec, call.data
+    if spec.input.axes != 3 or call.dtype != torch.bfloat16 or call.device.type != "cpu":
+        return False
+    of_input = data is not None and data.shape[2] < spec.input.kernel_size[0]
+    return of_input or call.state[0].shape[2] < spec.recurrent.kernel_size[0]
+
+
 def in_order(parameter: Tensor) -> Tensor:
     """A parameter as kernels read it: a vector's numbers side by side, nothing negated lazily."""
     return parameter.resolve_neg().contiguous() if parameter.dim() == 1 else parameter.resolve_neg()

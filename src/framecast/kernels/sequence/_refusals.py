@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._call import Call
+from .._call import Call, is_shallow
 from .._transforms import transforms_active
 from ._cells import PASSES
 
@@ -48,6 +48,8 @@ def _tensors_refuse(call: Call) -> str | None:
         return "weights, input and states do not fit together"
     if 0 in call.state[0].shape or min(call.sizes) == 0:
         return "there is an empty batch or frame"
+    if is_shallow(call):
+        return "the volumes are less deep than the kernel, where oneDNN's gradients in bfloat16 are wrong"
     return None
 
 
