@@ -190,16 +190,17 @@ def test_dropout_in_training(options):
             torch.testing.assert_close(shorter[:length, row], output[:length, row])
 
 
+@pytest.mark.parametrize("differentiable", [False, True])
 @pytest.mark.parametrize("axis", [0, 1], ids=["time", "batch"])
-def test_expanded_input_equals_its_copies(axis):
+def test_expanded_input_equals_its_copies(axis, differentiable):
     layer, size = make("ConvGRU2d", 2, 3, 2, bidirectional=True)
     shape = (1, 3) if axis == 0 else (4, 1)
-    x = torch.randn(*shape, 2, *size, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(*shape, 2, *size, dtype=torch.float64, requires_grad=differentiable)
     results = []
     for frames in (x.expand(4, 3, 2, *size), x.expand(4, 3, 2, *size).contiguous()):
         output, h_n = layer(frames)
-        (gradient,) = torch.autograd.grad(output.square().sum() + h_n.sum(), x)
-        results.append((output, h_n, gradient))
+        inputs = [*layer.parameters(), *([x] if differentiable else [])]
+        results.append((output, h_n, *torch.autograd.grad(output.square().sum() + h_n.sum(), inputs)))
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(a, b)
 
