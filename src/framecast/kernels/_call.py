@@ -7,7 +7,7 @@ L layers, D directions, S spatial axes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -83,6 +83,7 @@ class Call:
     reverse: bool = False
     zero_state: bool = False
     mask: Tensor | None = None
+    _weights: Weights | None = field(default=None, init=False)  # `cached_property` is not for compilers
 
     @property
     def spec(self) -> LayerSpec:
@@ -92,7 +93,9 @@ class Call:
     @property
     def weights(self) -> Weights:
         """The parameters of a pass by name."""
-        return Weights(dict(zip(self.stack.names[0], self.parameters, strict=True)))
+        if self._weights is None:
+            self._weights = Weights(dict(zip(self.stack.names[0], self.parameters, strict=True)))
+        return self._weights
 
     @property
     def data(self) -> Tensor | None:
