@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,29 @@ def test_a_damaged_library_is_compiled_anew(fresh, damage):
     assert _compiled.why_not() is None
     assert len(compiled(fresh).read_bytes()) == len(sound)
     check_lstm()
+
+
+@needs_compiler
+def test_libraries_that_nobody_has_loaded_for_a_month_are_removed(fresh):
+    fresh.mkdir(mode=0o700)
+    month = 30 * 24 * 60 * 60
+    ages = {"native-old.so": month + 60, "native-emulated-old.so": month + 60, "native-recent.so": month - 60}
+    for name, age in (ages | {"something-else": month + 60}).items():
+        (fresh / name).write_bytes(b"")
+        os.utime(fresh / name, times=(time.time() - age, time.time() - age))
+    assert _compiled.why_not() is None
+    names = {path.name for path in fresh.iterdir()}
+    assert names == {"native-recent.so", "something-else", _compiled._name(_compiled._command())}
+
+
+@needs_compiler
+def test_a_library_that_is_loaded_counts_as_used(fresh):
+    assert _compiled.why_not() is None
+    library = compiled(fresh)
+    os.utime(library, times=(0, 0))
+    _compiled.loaded.cache_clear()
+    assert _compiled.why_not() is None
+    assert time.time() - library.stat().st_mtime < 60
 
 
 @needs_compiler

@@ -11,6 +11,7 @@ for tests on processors with AVX-512 that have no unit.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -21,6 +22,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +55,7 @@ _TILES: dict[str, tuple[Any, list[Any]]] = {
     "framecast_tiles_gradient_workspace": (_LONG, [_POINTER]),
     "framecast_tiles_gradient": (_INT, [*[_POINTER] * 5, _INT, _POINTER]),
 }
+_DAYS_UNUSED, _DAY = 30, 24 * 60 * 60  # after so many days (of as many seconds) a library is removed
 _DIGEST = 32  # bytes after the library in its file, by which a damaged one is known
 
 
@@ -146,11 +149,30 @@ def _open(command: list[str]) -> ctypes.CDLL:
                 # Put in place whole or not at all: another process may be doing the same.
                 with tempfile.TemporaryDirectory(prefix="compiling-", dir=folder) as temporary:
                     os.replace(_compile(command, Path(temporary) / name), library)
+                _remove_unused(folder)
+            _mark_used(library)
             return ctypes.CDLL(str(library))
         except OSError:  # no room, or a file system from which nothing is run
             pass
     with tempfile.TemporaryDirectory(prefix="framecast-") as temporary:
         return ctypes.CDLL(str(_compile(command, Path(temporary) / name)))
+
+
+def _mark_used(library: Path) -> None:
+    """Set the library's time to now, if that is a day later than what it says."""
+    if time.time() - library.stat().st_mtime > _DAY:
+        os.utime(library)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove libraries, of other versions or processors, that no process has loaded for long.
+
+    A process that has one loaded keeps it: the system removes a file when the last to use it ends.
+    """
+    for library in folder.glob("native-*.so"):
+        with contextlib.suppress(OSError):  # another process may be doing the same
+            if time.time() - library.stat().st_mtime > _DAYS_UNUSED * _DAY:
+                library.unlink()
 
 
 def _name(command: list[str]) -> str:
@@ -173,8 +195,8 @@ def _private_folder() -> Path | None:
     try:
         folder = (cache if cache.is_absolute() else Path.home() / ".cache") / "framecast"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             return None
         folder.chmod(0o700)
     except (OSError, RuntimeError):  # not to be written to, or no home
@@ -185,10 +207,10 @@ def _private_folder() -> Path | None:
 def _is_sound(library: Path) -> bool:
     """Whether the file is the user's own and as it was written."""
     try:
-        found, content = library.lstat(), library.read_bytes()
+        status, content = library.lstat(), library.read_bytes()
     except OSError:
         return False
-    own = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+    own = stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
     return own and sha256(content[:-_DIGEST]).digest() == content[-_DIGEST:]
 
 
