@@ -409,7 +409,7 @@ FAULTS = [
     Fault(
         "dropout: after the last layer too",
         STACK,
-        "if call.dropout and k + 1 < layers:",
+        "if call.dropout and k + 1 < count:",
         "if call.dropout:",
         LAYERS,
     ),

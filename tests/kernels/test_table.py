@@ -80,7 +80,7 @@ def test_an_explanation_says_how_a_pass_is_run(layer, dtype, found, details, mon
     monkeypatch.setattr(_compiled, "loaded", lambda: library)
     monkeypatch.setattr(_compiled, "emulates_tiles", lambda: False)
     states = [(torch.zeros(1, dtype=dtype),)]
-    call = kernels.Call(layer._stack, layer._tensors(layer._names), Batch(None, [1], 1), states)
+    call = kernels.Call(layer._layers, layer._tensors(layer._names), Batch(None, [1], 1), states)
     assert KERNELS["sequence"].details(call) == details
     assert len(explanation.choices[0].details) > 5
 

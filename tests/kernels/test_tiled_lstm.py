@@ -212,7 +212,7 @@ def test_states_that_do_not_fit_are_left_to_others(which, change, passes):
     layer, state = build(), {name: torch.randn(2, 18, *SIZES[2]) for name in "hc"}
     state[which] = change(state[which])
     states = [(s,) for s in state.values()]
-    call = kernels.Call(layer._stack, layer._tensors(layer._names), Batch.from_padded(frames()), states)
+    call = kernels.Call(layer._layers, layer._tensors(layer._names), Batch.from_padded(frames()), states)
     with contextlib.suppress(RuntimeError):
         kernels.run(call)
     assert passes["run"] == 0

@@ -85,7 +85,7 @@ def test_outputs_states_and_gradients(
         pytest.skip("the same masks are promised on the CPU")
     options = {"num_layers": layers, "bias": bias, "batch_first": batch_first, "bidirectional": bidirectional}
     theirs, ours = pair(kind, dropout=dropout, **options)
-    assert isinstance(_operator(ours._stack), Operator)
+    assert isinstance(_operator(ours._layers), Operator)
     if path == "reference":
         without_operator(monkeypatch)
     for input, hx in forms(kind, layers, batch_first, 1 + bidirectional):

@@ -6,7 +6,7 @@ the others would not.
 """
 
 from ._call import Call as Call
-from ._call import Stack as Stack
+from ._call import Layers as Layers
 from ._choice import KERNELS as KERNELS
 from ._choice import KernelWarning as KernelWarning
 from ._choice import use as use

@@ -35,7 +35,7 @@ PassResult = tuple[Tensor, State]
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class Layers:
     """What is fixed about layers that run one after another.
 
     Args:
@@ -60,7 +60,7 @@ class Call:
     A pass is a call of one layer in one direction, whose initial states are given.
 
     Args:
-        stack: the layers.
+        layers: the layers.
         parameters: those of every layer and direction, as ``torch.nn.LSTM`` lists them.
         batch: the sequences.
         states: a column for each state that the cells have, in packed order; None for zero.
@@ -73,7 +73,7 @@ class Call:
         mask: of a pass, the mask of its recurrent dropout if it is drawn already.
     """
 
-    stack: Stack
+    layers: Layers
     parameters: Sequence[Tensor]
     batch: Batch
     states: Sequence[Column] | None = None
@@ -88,14 +88,12 @@ class Call:
     @property
     def spec(self) -> LayerSpec:
         """The layer of a pass."""
-        return self.stack.specs[0]
+        return self.layers.specs[0]
 
     @property
     def weights(self) -> Weights:
         """The parameters of a pass by name."""
-        if self._weights is None:
-            self._weights = Weights(dict(zip(self.stack.names[0], self.parameters, strict=True)))
-        return self._weights
+        return Weights(dict(zip(self.layers.names[0], self.parameters, strict=True)))
 
     @property
     def data(self) -> Tensor | None:
@@ -151,7 +149,7 @@ class Call:
         parameters = [in_order(_add_axes(t, missing if t.dim() > 1 else 0)) for t in weights.tensors.values()]
         data = None if data is None else channels_last(_add_axes(data.resolve_neg(), missing))
         state = tuple(channels_last(_add_axes(s.resolve_neg(), missing)) for s in state)
-        return replace(self, stack=Stack((spec,))).with_tensors(data, state, parameters)
+        return replace(self, layers=Layers((spec,))).with_tensors(data, state, parameters)
 
 
 def run_normal(run: Callable[[Call], PassResult], call: Call) -> PassResult:

@@ -210,7 +210,7 @@ def recording() -> Iterator[list[Choice]]:
 def _note_stack(kernel: Kernel[StackResult], call: Call) -> None:
     one = first_pass(call)
     reasons = {k.name: k.refuses(call) for k in STACK_KERNELS} | {k.name: k.refuses(one) for k in PASS_KERNELS}
-    for _ in range(len(call.stack.specs) * call.stack.directions):
+    for _ in range(len(call.layers.specs) * call.layers.directions):
         _note(kernel, kernel.details(call), reasons)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from framecast.functional import LayerSpec, State
 
-from ._call import Call, PassResult, Stack, StackResult
+from ._call import Call, Layers, PassResult, StackResult
 
 
 def in_passes(call: Call, run: Callable[[Call], PassResult]) -> StackResult:
@@ -25,14 +25,14 @@ def in_passes(call: Call, run: Callable[[Call], PassResult]) -> StackResult:
 
 def rows_of_passes(call: Call, run: Callable[[Call], PassResult]) -> tuple[Tensor, list[State]]:
     """The same with the output packed ``(M, D*P, *S)``."""
-    layers, directions = len(call.stack.specs), call.stack.directions
+    count, directions = len(call.layers.specs), call.layers.directions
     states, output = _by_pass(call), call.data
     finals: list[State] = []
-    for k in range(layers):
+    for k in range(count):
         results = [run(_pass(call, k, d, output, states)) for d in range(directions)]
         finals += [final for _, final in results]
         output = torch.cat([result for result, _ in results], 1) if directions > 1 else results[0][0]
-        if call.dropout and k + 1 < layers:
+        if call.dropout and k + 1 < count:
             output = F.dropout(output, call.dropout, call.training)
     assert output is not None
     return output, list(zip(*finals, strict=True))
@@ -45,13 +45,13 @@ def first_pass(call: Call) -> Call:
 
 def _pass(call: Call, layer: int, direction: int, data: Tensor | None, states: Sequence[State] | None) -> Call:
     """The pass of one layer in one direction over ``data``."""
-    specs, directions, names = call.stack.specs, call.stack.directions, call.stack.names
+    specs, directions, names = call.layers.specs, call.layers.directions, call.layers.names
     spec, place = specs[layer], layer * directions + direction
     first = directions * sum(map(len, names[:layer])) + direction * len(names[layer])
     state = _zeros(spec, call, data) if states is None else states[place]
     return replace(
         call,
-        stack=Stack((spec,)),
+        layers=Layers((spec,)),
         parameters=call.parameters[first : first + len(names[layer])],
         batch=replace(call.batch, packed=data, frames=None),
         states=tuple((s,) for s in state),

@@ -21,7 +21,7 @@ from torch._C import _is_any_autocast_enabled
 from framecast.functional import GRUStep, LayerSpec, LSTMStep, RNNStep
 
 from ._again import gradients_again, run_reference
-from ._call import Call, Stack, StackResult
+from ._call import Call, Layers, StackResult
 from ._passes import rows_of_passes
 from ._transforms import modes_active
 
@@ -40,14 +40,14 @@ class Operator(NamedTuple):
 
     run: Callable[..., Tensors]
     bias: bool
-    layers: int
+    num_layers: int
     bidirectional: bool
     state_channels: tuple[int, ...]
 
 
 def torch_refuses(call: Call) -> str | None:
     """Why torch's operator cannot run a stack; None if it can."""
-    operator, batch = _operator(call.stack), call.batch
+    operator, batch = _operator(call.layers), call.batch
     if isinstance(operator, str):
         return operator
     if call.checkpoint:
@@ -67,20 +67,20 @@ def torch_refuses(call: Call) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _operator(stack: Stack) -> Operator | str:
+def _operator(layers: Layers) -> Operator | str:
     """Torch's operator for layers, or why it has none."""
-    first = stack.specs[0]
-    if any((spec.hidden_size, spec.proj_size) != (first.hidden_size, first.proj_size) for spec in stack.specs):
+    first = layers.specs[0]
+    if any((spec.hidden_size, spec.proj_size) != (first.hidden_size, first.proj_size) for spec in layers.specs):
         return "the layers are of different sizes"
-    reason = next(filter(None, map(_layer_refuses, stack.specs)), None)
+    reason = next(filter(None, map(_layer_refuses, layers.specs)), None)
     if reason is not None:
         return reason
-    run, bidirectional = _OPERATORS[first.rule], stack.directions == 2
-    return Operator(run, bool(first.bias), len(stack.specs), bidirectional, first.state_channels)
+    run, bidirectional = _OPERATORS[first.rule], layers.directions == 2
+    return Operator(run, bool(first.bias), len(layers.specs), bidirectional, first.state_channels)
 
 
 def _layer_refuses(spec: LayerSpec) -> str | None:
-    for wrong, reason in (
+    for is_there, reason in (
         (spec.input.axes, "the layer is convolutional"),
         (not spec.input_size, "the layer has no input"),
         (spec.recurrent.groups > 1, f"`groups` is {spec.recurrent.groups}"),
@@ -91,19 +91,19 @@ def _layer_refuses(spec: LayerSpec) -> str | None:
         (len(spec.bias) == 1, "the layer has one bias instead of two"),
         (spec.rule not in _OPERATORS, f"torch has no {type(spec.rule).__name__} with these options"),
     ):
-        if wrong:
+        if is_there:
             return reason
     return None
 
 
 def run_torch(call: Call) -> StackResult:
     """Run a stack by torch's operator."""
-    operator, batch, states = _operator(call.stack), call.batch, call.states
+    operator, batch, states = _operator(call.layers), call.batch, call.states
     assert not isinstance(operator, str)
     frames = batch.packed if batch.frames is None else batch.frames
     assert frames is not None
     if states is None:
-        rows, channels = operator.layers * (1 + operator.bidirectional), operator.state_channels
+        rows, channels = operator.num_layers * (1 + operator.bidirectional), operator.state_channels
         zero = frames.new_zeros(rows, batch.batch, channels[0])
         hx = [zero if width == channels[0] else zero.new_zeros(rows, batch.batch, width) for width in channels]
     else:
@@ -122,9 +122,9 @@ def _operate(
     operator: Operator, call: Call, frames: Tensor, hx: Sequence[Tensor], parameters: Sequence[Tensor]
 ) -> Tensors:
     """Output, in the form of ``frames``, and final states, by torch's operator."""
-    run, bias, layers, bidirectional, _ = operator
+    run, bias, num_layers, bidirectional, _ = operator
     batch, state = call.batch, hx if len(hx) > 1 else hx[0]
-    options = (bias, layers, call.dropout, call.training, bidirectional)
+    options = (bias, num_layers, call.dropout, call.training, bidirectional)
     if batch.frames is not None and frames.is_cpu:
         return run(frames, state, parameters, *options, False)
     if batch.frames is not None:
@@ -163,7 +163,7 @@ def _guarded(
     tensors, count = (frames, *hx, *parameters), len(hx)
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return _operate(operator, call, frames, hx, parameters)
-    masked = call.training and call.dropout > 0 and operator.layers > 1
+    masked = call.training and call.dropout > 0 and operator.num_layers > 1
     outer = _Outer(partial(_again, _without_tensors(call), count), masked, 1 + count)
     frames, *rest = _Guard.apply(outer, *tensors)
     outputs = _operate(operator, call, frames, rest[:count], rest[count:])

@@ -42,8 +42,8 @@ class RecurrentCell(RecurrentModule):
             zoneout=zoneouts(self.zoneout, rule.states, type(self).__name__),
             frame_size=self._spatial_size,
         )
-        self._stack = kernels.Stack((self._spec,))
-        (self._names,) = self._stack.names
+        self._layers = kernels.Layers((self._spec,))
+        (self._names,) = self._layers.names
         self._add_parameters(self._spec, "", device, dtype)
         self.reset_parameters()
 
@@ -82,7 +82,7 @@ class RecurrentCell(RecurrentModule):
             for name, s, channels in zip(names, state, spec.state_channels, strict=True):
                 check_state(name, s, (*((batch,) if batched else ()), channels, *size), weight)
             columns = [(s if batched else s.unsqueeze(0),) for s in state]
-        call = kernels.Call(self._stack, parameters, Batch(frames, [batch], batch), columns, training=self.training)
+        call = kernels.Call(self._layers, parameters, Batch(frames, [batch], batch), columns, training=self.training)
         _, finals = kernels.run(call)
         new = tuple(column[0] if batched else column[0].squeeze(0) for column in finals)
         return new[0] if len(new) == 1 else new

@@ -108,7 +108,7 @@ class RecurrentLayer(Stack):
             specs.append(spec)
         self._specs = tuple(specs)
         self._states = StateForm(self._specs, self._directions, self._differ())
-        self._stack = kernels.Stack(self._specs, self._directions)
+        self._layers = kernels.Layers(self._specs, self._directions)
         self._names = [name for names in self._all_weights for name in names]
         for k, spec in enumerate(specs):
             for suffix in self._suffixes(k):
@@ -202,7 +202,7 @@ class RecurrentLayer(Stack):
         read = self._with_input if self.input_size else self._without_input
         batch, states, batched = read(input, hx, lengths, steps, parameters[0])
         call = kernels.Call(
-            self._stack, parameters, batch, states, self.dropout, self.training, checkpoint=self.checkpoint
+            self._layers, parameters, batch, states, self.dropout, self.training, checkpoint=self.checkpoint
         )
         output, finals = kernels.run(call)
         if not isinstance(output, PackedSequence):  # a tensor, or what acts as one
