@@ -110,6 +110,25 @@ def test_export_with_batch_height_and_width_dynamic(kind, options, given):
         torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("given", [False, True], ids=["from zero", "from a state"])
+@pytest.mark.parametrize("options", [{}, {"batch_first": True, "bidirectional": True}], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_export_of_a_dense_layer_with_a_dynamic_batch(kind, options, given):
+    layer = build(kind, 0, **options).eval().requires_grad_(False)
+
+    def arguments(batch):
+        x = torch.randn((batch, 3, 2) if "batch_first" in options else (3, batch, 2))
+        _, hx = layer(x)
+        return (x, hx) if given else (x,)
+
+    frames, states = {0 if "batch_first" in options else 1: Dim("N", max=64)}, {1: Dim("N", max=64)}
+    shapes = {"input": frames} | ({"hx": (states, states) if kind == "LSTM" else states} if given else {})
+    module = export(layer, arguments(2), dynamic_shapes=shapes).module()
+    for batch in (1, 2, 5):
+        call = arguments(batch)
+        torch.testing.assert_close(module(*call), layer(*call))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("axes", [0, 1, 2, 3])
 def test_autocast(kind, axes, device):
