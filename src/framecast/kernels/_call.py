@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -46,7 +45,6 @@ class Layers:
     specs: tuple[LayerSpec, ...]
     directions: int = 1
 
-    # Not cached, as the next ones: compilers of PyTorch's do not take `cached_property`.
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """Names of the parameters of every layer."""
@@ -83,7 +81,9 @@ class Call:
     reverse: bool = False
     zero_state: bool = False
     mask: Tensor | None = None
-    _weights: Weights | None = field(default=None, init=False)  # `cached_property` is not for compilers
+    # Made when they are asked for; not `cached_property`, which PyTorch's compiler does not take.
+    _weights: Weights | None = field(default=None, init=False, repr=False)
+    _normal: Call | None = field(default=None, init=False, repr=False)
 
     @property
     def spec(self) -> LayerSpec:
@@ -93,7 +93,9 @@ class Call:
     @property
     def weights(self) -> Weights:
         """The parameters of a pass by name."""
-        return Weights(dict(zip(self.layers.names[0], self.parameters, strict=True)))
+        if self._weights is None:
+            self._weights = Weights(dict(zip(self.spec.shapes(), self.parameters, strict=True)))
+        return self._weights
 
     @property
     def data(self) -> Tensor | None:
@@ -133,7 +135,7 @@ class Call:
         batch = Batch(data, self.sizes, state[0].shape[0])
         return replace(self, parameters=parameters, batch=batch, states=tuple((s,) for s in state))
 
-    @cached_property
+    @property
     def normal(self) -> Call:
         """A pass in normal form, on which all kernels but plain PyTorch work.
 
@@ -141,15 +143,9 @@ class Call:
         the first, but for a GRU's that stands inside a product. A convolution over one axis, or a grouped matrix, is
         one over two axes. Frames are channels-last, vectors contiguous, and nothing is negated lazily.
         """
-        weights, data, state = _in_one_type(self)
-        spec, weights = _with_one_bias(self.spec, weights)
-        missing = _missing_axes(spec)
-        if missing:
-            spec = replace(spec, input=_widen(spec.input, missing), recurrent=_widen(spec.recurrent, missing))
-        parameters = [in_order(_add_axes(t, missing if t.dim() > 1 else 0)) for t in weights.tensors.values()]
-        data = None if data is None else channels_last(_add_axes(data.resolve_neg(), missing))
-        state = tuple(channels_last(_add_axes(s.resolve_neg(), missing)) for s in state)
-        return replace(self, layers=Layers((spec,))).with_tensors(data, state, parameters)
+        if self._normal is None:
+            self._normal = _normal_form(self)
+        return self._normal
 
 
 def run_normal(run: Callable[[Call], PassResult], call: Call) -> PassResult:
@@ -175,6 +171,25 @@ def is_shallow(call: Call) -> bool:
 def in_order(parameter: Tensor) -> Tensor:
     """A parameter as kernels read it: a vector's numbers side by side, nothing negated lazily."""
     return parameter.resolve_neg().contiguous() if parameter.dim() == 1 else parameter.resolve_neg()
+
+
+def _normal_form(call: Call) -> Call:
+    """The pass in normal form; see :attr:`Call.normal`."""
+    weights, data, state = _in_one_type(call)
+    spec, weights = _with_one_bias(call.spec, weights)
+    missing = _missing_axes(spec)
+    if missing:
+        spec = replace(spec, input=_widen(spec.input, missing), recurrent=_widen(spec.recurrent, missing))
+    parameters = [in_order(_add_axes(t, missing if t.dim() > 1 else 0)) for t in weights.tensors.values()]
+    data = None if data is None else channels_last(_add_axes(data.resolve_neg(), missing))
+    state = tuple(channels_last(_add_axes(s.resolve_neg(), missing)) for s in state)
+    return replace(
+        call,
+        layers=Layers((spec,)),
+        parameters=parameters,
+        batch=Batch(data, call.sizes, len(state[0])),
+        states=[(s,) for s in state],
+    )
 
 
 def _in_one_type(call: Call) -> tuple[Weights, Tensor | None, State]:

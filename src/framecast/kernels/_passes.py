@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from framecast.functional import LayerSpec, State
+from framecast.functional import Batch, LayerSpec, State
 
 from ._call import Call, Layers, PassResult, StackResult
 
@@ -53,8 +53,8 @@ def _pass(call: Call, layer: int, direction: int, data: Tensor | None, states: S
         call,
         layers=Layers((spec,)),
         parameters=call.parameters[first : first + len(names[layer])],
-        batch=replace(call.batch, packed=data, frames=None),
-        states=tuple((s,) for s in state),
+        batch=Batch(data, call.batch.batch_sizes, call.batch.batch),
+        states=[(s,) for s in state],
         reverse=direction == 1,
         zero_state=states is None,
     )

@@ -29,8 +29,11 @@ def run(call: Call) -> StackResult:
 
 def _run_pass(stack: Call, call: Call) -> PassResult:
     """Run one pass of a stack, trading time for memory where that is asked for."""
-    length, call = call.checkpoint, replace(call, checkpoint=False)
-    if not length or not torch.is_grad_enabled() or transforms_active():
+    length = call.checkpoint
+    if not length:
+        return choose_for_pass(call, stack).run(call)
+    call = replace(call, checkpoint=False)
+    if not torch.is_grad_enabled() or transforms_active():
         return choose_for_pass(call, stack).run(call)
     if length is True:
         redone = replace(call, checkpoint=True)

@@ -29,18 +29,17 @@ def run_compiled(step: Step, *tensors: Tensor | None) -> bool:
     library, gates = _library.loaded(), tensors[0]
     if isinstance(library, str) or not step.compiled or gates is None or gates.dtype not in TYPES:
         return False
-    data, width = gates.dtype, step.operands[0].width
-    rows, hidden = gates.shape[0], gates.shape[1] // width
+    data, (rows, columns) = gates.dtype, gates.shape
+    hidden = columns // step.operands[0].width
     addresses: list[int | None] = []
-    for operand, tensor in zip(step.operands, tensors, strict=True):
+    for (of_state, per_row, besides), tensor in zip(step.forms, tensors, strict=True):
         if tensor is None:
             addresses.append(None)
         elif (
-            tensor.dtype is (torch.float32 if operand.of_state else data)
-            and tensor.numel() == (1 if operand.shared else rows) * operand.width * hidden
+            tensor.dtype is (torch.float32 if of_state else data)
+            and tensor.numel() == (rows * per_row + besides) * hidden
             and tensor.is_contiguous()
             and tensor.is_cpu
-            and not tensor.is_neg()
         ):
             addresses.append(tensor.data_ptr())
         else:

@@ -47,7 +47,7 @@ def triton_steps(step: Step, *tensors: Tensor | None) -> None:
     A program works on elements of a matrix ``(R, H)``.
     """
     gates = tensors[0]
-    suits = all(tensor is None or (tensor.is_contiguous() and not tensor.is_neg()) for tensor in tensors)
+    suits = all(tensor is None or tensor.is_contiguous() for tensor in tensors)
     if not step.compiled or gates is None or gates.dtype == torch.float64 or not suits:
         plain_steps(step, *tensors)
         return

@@ -20,20 +20,24 @@ OTHER_CLASS = "tensors of another class than torch.Tensor"
 def sequence_refuses(call: Call) -> str | None:
     """Why the sequence pass cannot take a pass; None if it can."""
     spec = call.spec
-    padded = any(k > 1 for k in spec.recurrent.kernel_size)
-    for wrong, reason in (
-        (transforms_active(), TRANSFORMS),
-        (type(spec.rule) not in map(type, PASSES), f"{type(spec.rule).__name__} has no such pass"),
-        (spec.rule not in PASSES, f"the activations of {type(spec.rule).__name__} are not the default ones"),
-        (spec.peephole not in (None, "channel"), f"`peephole` is {spec.peephole!r}"),
-        (spec.proj_size, f"`proj_size` is {spec.proj_size}"),
-        (spec.norm, "the gates are normalised (`norm`)"),
-        (any(spec.zoneout), f"`zoneout` is {spec.zoneout}"),
-        (call.training and spec.recurrent_dropout, "recurrent dropout is drawn"),
-        (spec.recurrent.padding_mode != "zeros" and padded, f"`padding_mode` is {spec.recurrent.padding_mode!r}"),
-    ):
-        if wrong:
-            return reason
+    if transforms_active():
+        return TRANSFORMS
+    if spec.rule not in PASSES:
+        name = type(spec.rule).__name__
+        known = type(spec.rule) in map(type, PASSES)
+        return f"the activations of {name} are not the default ones" if known else f"{name} has no such pass"
+    if spec.peephole not in (None, "channel"):
+        return f"`peephole` is {spec.peephole!r}"
+    if spec.proj_size:
+        return f"`proj_size` is {spec.proj_size}"
+    if spec.norm:
+        return "the gates are normalised (`norm`)"
+    if any(spec.zoneout):
+        return f"`zoneout` is {spec.zoneout}"
+    if call.training and spec.recurrent_dropout:
+        return "recurrent dropout is drawn"
+    if spec.recurrent.padding_mode != "zeros" and any(k > 1 for k in spec.recurrent.kernel_size):
+        return f"`padding_mode` is {spec.recurrent.padding_mode!r}"
     return _tensors_refuse(call)
 
 

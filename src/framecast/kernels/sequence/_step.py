@@ -60,6 +60,11 @@ class Step:
     compiled: bool = False
 
     @cached_property
+    def forms(self) -> tuple[tuple[bool, int, int], ...]:
+        """For every operand: whether it is of the state's type, and its rows of H per row of a matrix and besides."""
+        return tuple((o.of_state, 0 if o.shared else o.width, o.width if o.shared else 0) for o in self.operands)
+
+    @cached_property
     def signature(self) -> str:
         """The name of the step and those of its operands, as ``steps.c`` lists them."""
         return " ".join([self.name, *(operand.name for operand in self.operands)])
