@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -228,6 +229,13 @@ def test_an_explanation_reads_well():
     assert lines[2].startswith("  steps in ")
     assert [line.split(":")[0].strip() for line in lines[3:]] == ["torch", "tiles", "graphs", "triton", "reference"]
     assert "plain PyTorch" in lines[-1]
+
+
+def test_the_documentation_lists_the_table():
+    text = (Path(__file__).parents[2] / "docs" / "kernels.md").read_text()
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
+    table = [(name.strip().strip("`"), about.strip()) for name, about in rows]
+    assert table[: len(KERNELS)] == [(kernel.name, kernel.about) for kernel in KERNELS.values()]
 
 
 def test_nothing_to_explain():
