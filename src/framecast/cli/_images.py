@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from framecast.data import recordings
-from framecast.data.frames import IMAGE_ENDINGS, natural_key
+from framecast.data.reading import IMAGE_ENDINGS, natural_key
 from framecast.trained import Matcher
 
 

@@ -48,3 +48,7 @@ from .modules import FramesDataModule as FramesDataModule
 from .modules import MatchData as MatchData
 from .modules import MovingMNISTData as MovingMNISTData
 from .modules import RecordingData as RecordingData
+from .reading import FrameFile as FrameFile
+from .reading import ReadingOptions as ReadingOptions
+from .reading import open_frames as open_frames
+from .reading import to_float as to_float

@@ -1,15 +1,14 @@
 """The split of a folder's files into three parts: by subfolders, by shares, or as a run recorded it."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from framecast.runs import PARTS, Split, SplitItem
 
 from ._checks import check_seed
+from ._note import note
 
 
 def split_subfolders(folder: Path) -> dict[str, Path]:
@@ -89,7 +88,7 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
     recorded = {item.path: item for part in PARTS for item in parts[part]}
     is_renamed = root != Path(split.folder)
     if not any(path in items and (items[path] == item or not is_renamed) for path, item in recorded.items()):
-        _note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
+        note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
         return None
     for path, item in recorded.items():
         if path not in items:
@@ -101,13 +100,8 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
             )
     new = [path for path in items if path not in recorded]
     if new:
-        _note(
+        note(
             f"{len(new)} of the {len(items)} {noun} in {folder} are new since the run recorded its split and are "
             f"passed over, first {new[0]}"
         )
     return {part: [root / item.path for item in parts[part]] for part in PARTS}
-
-
-@rank_zero_only
-def _note(text: str) -> None:
-    print(f"framecast: note: {text}", file=sys.stderr)

@@ -5,8 +5,7 @@ from pathlib import Path
 from framecast.runs import PARTS
 
 from .._split import check_fractions, split_at_random, split_subfolders
-from ._image_files import IMAGE_ENDINGS, frame_count, images, visible
-from ._reading import READERS
+from ..reading import ENDINGS, format_of, images, is_image, open_frames, visible
 
 
 def recordings(folder: str | Path) -> list[Path]:
@@ -39,7 +38,7 @@ def recordings(folder: str | Path) -> list[Path]:
             "move the images of each recording into a folder of their own"
         )
     if not stills and not others:
-        raise ValueError(f"{folder} holds no recordings: put folders of images there, or files {', '.join(READERS)}")
+        raise ValueError(f"{folder} holds no recordings: put folders of images there, or files {', '.join(ENDINGS)}")
     return [folder] if stills else others
 
 
@@ -83,8 +82,11 @@ def all_recordings(folder: str | Path) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
-    return path.suffix.lower() in READERS
+    return format_of(path) is not None
 
 
 def _is_still(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_ENDINGS and frame_count(path) == 1
+    if not is_image(path):
+        return False
+    with open_frames(path) as file:
+        return file.count == 1

@@ -9,7 +9,7 @@ import numpy as np
 from framecast.runs import PARTS, Split
 
 from .._split import check_fractions, record_split, recorded_parts, split_at_random, split_subfolders
-from ..frames import IMAGE_ENDINGS, images, natural_key, visible
+from ..reading import IMAGE_ENDINGS, images, natural_key, visible
 from ._image_reading import read_images
 from ._image_source import ImageParts, ImageSource
 from ._labelled_images import LabelledImages

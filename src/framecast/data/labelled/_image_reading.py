@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .._checks import height_and_width
-from ..frames import IMAGE_ENDINGS, frame_count, image_frames
+from ..reading import IMAGE_ENDINGS, is_image, open_frames
 
 _ORIENTATION = 0x0112  # EXIF's tag
 
@@ -45,13 +45,12 @@ def read_image(path: str | Path, size: int | tuple[int, int], grayscale: bool = 
     height, width = height_and_width("size", size)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
-    if path.suffix.lower() not in IMAGE_ENDINGS:
+    if not is_image(path):
         raise ValueError(f"{path} has an unknown ending, known are {', '.join(IMAGE_ENDINGS)}")
-    count = frame_count(path)
-    if count > 1:
-        raise ValueError(f"{path} holds {count} images, but each file must hold one")
-    (frame,) = image_frames(path)
-    values = _bytes(frame.values, path)
+    with open_frames(path) as file:
+        if file.count > 1:
+            raise ValueError(f"{path} holds {file.count} images, but each file must hold one")
+        values = _bytes(file.read()[0], path)
     image = Image.fromarray(values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
     image = _upright(image, path).convert("L" if grayscale else "RGB")
     fitted = np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR))
