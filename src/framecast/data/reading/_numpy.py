@@ -1,35 +1,57 @@
-"""NumPy files as frames."""
+"""NumPy files as frames: ``.npy``, mapped into memory, and ``.npz``."""
 
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy_format
 
-from ._frame_file import FileError, FrameFile, ReadingOptions
+from ._array_file import Array, ArrayFile, Arrays
 
 
-class NumpyFile(FrameFile):
-    """A ``.npy`` file ``(T, H, W)`` or ``(T, C, H, W)``, mapped into memory."""
+class NumpyFile(ArrayFile):
+    """A ``.npy`` file of frames."""
 
-    format = "NumPy"
+    format, noun = "NumPy", ".npy file of numbers"
 
-    def __init__(self, path: Path, options: ReadingOptions) -> None:
-        super().__init__(path, options)
-        try:
-            frames = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise FileError(f"{path} is not a readable .npy file of numbers: {error}") from error
-        if frames.ndim not in (3, 4) or frames.dtype.kind not in "buif":
-            raise FileError(
-                f"{path} must hold real numbers (T, H, W) or (T, C, H, W), got {frames.dtype} {frames.shape}"
-            )
-        if frames.ndim == 4 and frames.shape[-1] in (1, 3, 4) and frames.shape[1] > 4:
-            raise FileError(f"{path} looks like (T, H, W, C) {frames.shape}: save np.moveaxis(frames, -1, 1) instead")
-        self._frames = frames[:, None] if frames.ndim == 3 else frames
-        self.count, self.channels, *size = self._frames.shape
-        self.size = size[0], size[1]
-        self.dtype = frames.dtype.newbyteorder("=")
-        self.declared = self.count
+    @contextmanager
+    def open_arrays(self) -> Iterator[Arrays]:
+        """Map the array into memory."""
+        array = np.load(self.file, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise ValueError("it is an .npz file by another name")
+        yield {"": Array(array.shape, array.dtype, array.__getitem__)}
 
-    def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Copy frames out of the file."""
-        return self._frames[start:stop].astype(self.dtype)
+
+class NpzFile(ArrayFile):
+    """An ``.npz`` file of arrays, one of which holds the frames."""
+
+    format, noun = "NumPy archive", ".npz file of arrays"
+
+    @contextmanager
+    def open_arrays(self) -> Iterator[Arrays]:
+        """Read the headers of the arrays; an array is decompressed when it is read, and the latest one stays."""
+        changed = self.file.stat().st_mtime_ns
+        with zipfile.ZipFile(self.file) as archive:
+            members = [name for name in archive.namelist() if name.endswith(".npy")]
+            yield {name.removesuffix(".npy"): self._array(archive, name, changed) for name in members}
+
+    def _array(self, archive: zipfile.ZipFile, member: str, changed: int) -> Array:
+        with archive.open(member) as file:
+            read_header = {
+                (1, 0): npy_format.read_array_header_1_0,
+                (2, 0): npy_format.read_array_header_2_0,
+            }[npy_format.read_magic(file)]
+            shape, _, dtype = read_header(file)
+        return Array(shape, dtype, lambda index: _member(self.file, member, changed)[index])
+
+
+@lru_cache(maxsize=1)
+def _member(path: Path, member: str, changed: int) -> np.ndarray:
+    """Decompress an array of an archive, as it was when it was last changed."""
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        return npy_format.read_array(file, allow_pickle=False)
