@@ -49,6 +49,8 @@ from .modules import MatchData as MatchData
 from .modules import MovingMNISTData as MovingMNISTData
 from .modules import RecordingData as RecordingData
 from .reading import FrameFile as FrameFile
+from .reading import Missing as Missing
 from .reading import ReadingOptions as ReadingOptions
+from .reading import check_missing as check_missing
 from .reading import open_frames as open_frames
 from .reading import to_float as to_float

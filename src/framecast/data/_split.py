@@ -1,6 +1,7 @@
 """The split of a folder's files into three parts: by subfolders, by shares, or as a run recorded it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from framecast.runs import PARTS, Split, SplitItem
 
 from ._checks import check_seed
 from ._note import note
+from .reading import file_of
 
 
 def split_subfolders(folder: Path) -> dict[str, Path]:
@@ -60,7 +62,7 @@ def record_split(folder: str | Path, parts: Mapping[str, Sequence[Path]]) -> Spl
         folder: the folder of data.
         parts: paths inside it, by part.
     """
-    return Split(str(folder), *(tuple(SplitItem.of(path, Path(folder)) for path in parts[part]) for part in PARTS))
+    return Split(str(folder), *(tuple(_item(path, Path(folder)) for path in parts[part]) for part in PARTS))
 
 
 def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun: str) -> dict[str, list[Path]] | None:
@@ -83,7 +85,7 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
         ValueError: if a recorded path is gone, or of another size.
     """
     root = Path(folder)
-    items = {path.relative_to(root).as_posix(): SplitItem.of(path, root) for path in paths}
+    items = {path.relative_to(root).as_posix(): _item(path, root) for path in paths}
     parts = split.parts()
     recorded = {item.path: item for part in PARTS for item in parts[part]}
     is_renamed = root != Path(split.folder)
@@ -105,3 +107,8 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
             f"passed over, first {new[0]}"
         )
     return {part: [root / item.path for item in parts[part]] for part in PARTS}
+
+
+def _item(path: Path, folder: Path) -> SplitItem:
+    """Record a path inside the folder of data; a clip has the size of its file."""
+    return replace(SplitItem.of(file_of(path), folder), path=path.relative_to(folder).as_posix())

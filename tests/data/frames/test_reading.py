@@ -245,11 +245,10 @@ def test_unusable_npy(tmp_path):
     for shape in ((0, 4, 4), (2, 0, 4)):
         with pytest.raises(ValueError, match="holds no frames"):
             read_recording(save_npy(path, np.zeros(shape)))
-    for values in (np.full((2, 4, 4), None), np.zeros((2, 4, 4))):
-        save_npy(path, values)
-        path.write_bytes(path.read_bytes()[:-20])
-        with pytest.raises(ValueError, match=r"not a readable \.npy file of numbers"):
-            read_recording(path)
+    save_npy(path, np.zeros((2, 4, 4)))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"not a readable \.npy file of numbers"):
+        read_recording(path)
 
 
 def test_unusable_values(tmp_path):

@@ -5,17 +5,19 @@ from pathlib import Path
 from framecast.runs import PARTS
 
 from .._split import check_fractions, split_at_random, split_subfolders
-from ..reading import ENDINGS, format_of, images, is_image, open_frames, visible
+from ..reading import ENDINGS, ReadingOptions, clip_paths, format_of, images, is_image, open_frames, visible
 
 
-def recordings(folder: str | Path) -> list[Path]:
+def recordings(folder: str | Path, options: ReadingOptions | None = None) -> list[Path]:
     """List the recordings in a folder, in natural order.
 
-    A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, ``.npy`` or
-    video. A folder that holds nothing but still images is itself one recording. Other files are passed over.
+    A recording is a subfolder that holds images, or one file of frames: GIF, animated PNG, TIFF stack, an array or
+    video. Of an array of many clips, each clip is a recording. A folder that holds nothing but still images is itself
+    one recording. Other files are passed over.
 
     Args:
         folder: the folder.
+        options: how to read files that do not say it themselves.
 
     Returns:
         Paths for :func:`read_recording`, at least one.
@@ -30,7 +32,7 @@ def recordings(folder: str | Path) -> list[Path]:
     entries = visible(folder)
     stills = [path for path in entries if path.is_file() and _is_still(path)]
     others = [
-        path for path in entries if (images(path) if path.is_dir() else _is_readable(path) and path not in stills)
+        path for path in entries if (_is_readable(path) and path not in stills) or (path.is_dir() and images(path))
     ]
     if stills and others:
         raise ValueError(
@@ -39,11 +41,14 @@ def recordings(folder: str | Path) -> list[Path]:
         )
     if not stills and not others:
         raise ValueError(f"{folder} holds no recordings: put folders of images there, or files {', '.join(ENDINGS)}")
-    return [folder] if stills else others
+    return [folder] if stills else [clip for path in others for clip in clip_paths(path, options)]
 
 
 def split_recordings(
-    folder: str | Path, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+    folder: str | Path,
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    options: ReadingOptions | None = None,
 ) -> dict[str, list[Path]]:
     """Split the recordings in a folder into training, validation and test: never one recording between two.
 
@@ -54,6 +59,7 @@ def split_recordings(
         folder: the folder.
         fractions: parts for training, validation and test; positive, with a sum of 1.
         seed: another seed, another split.
+        options: how to read files that do not say it themselves.
 
     Returns:
         The paths by ``"train"``, ``"val"`` and ``"test"``, each in natural order.
@@ -64,9 +70,9 @@ def split_recordings(
     """
     subfolders = split_subfolders(Path(folder))
     if subfolders:
-        return {part: recordings(path) for part, path in subfolders.items()}
+        return {part: recordings(path, options) for part, path in subfolders.items()}
     check_fractions(fractions, seed)
-    paths = recordings(folder)
+    paths = recordings(folder, options)
     if len(paths) < len(PARTS):
         raise ValueError(
             f"{folder} holds {len(paths)} recording{'s' * (len(paths) > 1)}, but training, validation and test need "
@@ -75,10 +81,10 @@ def split_recordings(
     return split_at_random(paths, fractions, seed, least=1)
 
 
-def all_recordings(folder: str | Path) -> list[Path]:
+def all_recordings(folder: str | Path, options: ReadingOptions | None = None) -> list[Path]:
     """List the recordings in a folder, or in its subfolders ``train``, ``val`` and ``test`` if it has them."""
     subfolders = split_subfolders(Path(folder))
-    return [path for inside in subfolders.values() or [Path(folder)] for path in recordings(inside)]
+    return [path for inside in subfolders.values() or [Path(folder)] for path in recordings(inside, options)]
 
 
 def _is_readable(path: Path) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import check_positive
 from .._note import note
-from ..reading import FrameFile, ReadingOptions, open_frames, to_float
+from ..reading import FrameFile, ReadingOptions, open_frames, rounding_note, to_float
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, of R, G, B
 _CHUNK = 16  # frames that are decoded at a time
@@ -45,7 +45,8 @@ def read_recording(
 
     Args:
         path: a folder of images in natural order (frame2 before frame10), a GIF, animated PNG or TIFF stack, a
-            ``.npy`` file ``(T, H, W)`` or ``(T, C, H, W)``, or a video (extra ``video``).
+            ``.npy`` or ``.npz`` file ``(T, H, W)`` or ``(T, C, H, W)``, a video (extra ``video``), an HDF5, netCDF,
+            Zarr or MATLAB file (extra ``files``), or a clip of a file of many, ``all.npy#3``.
         grayscale: turn RGB into one channel: 0.299 R + 0.587 G + 0.114 B.
         reduce: replace blocks of this many pixels a side by their mean, see :func:`block_mean`.
         options: how to read a file where it does not say so itself.
@@ -83,7 +84,11 @@ def read_recording(
 def _values(file: FrameFile, start: int, grayscale: bool, reduce: int) -> np.ndarray:
     """Read some frames as float32, in grey and in block means where that is asked for."""
     frames = file.read(start, min(start + _CHUNK, file.count))
-    values = to_float(_gray(frames, file.path) if grayscale else frames, file.missing)
+    values = to_float(frames, file.missing)
+    rounding = rounding_note(frames, values)
+    if rounding:
+        note(f"{file.path}: {rounding}")
+    values = _gray(values, file.path) if grayscale else values
     return block_mean(values, reduce) if reduce > 1 else values
 
 
@@ -129,6 +134,8 @@ def _gray(frames: np.ndarray, path: Path) -> np.ndarray:
 
 def _check_values(frames: np.ndarray, path: Path) -> None:
     if np.isinf(frames).any():
-        raise ValueError(f"{path} holds infinite values (as float32): replace them, missing values are NaN")
+        raise ValueError(
+            f"{path} holds infinite values (as float32): name them in `missing`, or replace them; NaN is missing"
+        )
     if np.isnan(frames).all():
         raise ValueError(f"all values of {path} are NaN: there is nothing to learn or forecast from")

@@ -16,7 +16,7 @@ import numpy as np
 from ._cf import Packing, frame_times
 from ._clips import clip_path, split_clip
 from ._frame_file import FileError, FrameFile, ReadingOptions, reading
-from ._layout import as_frames, guess_layout, layout_of_names, words_of
+from ._layout import as_frames, guess_layout, guess_matlab_layout, layout_of_names, words_of
 
 Index = tuple[int | slice, ...]
 
@@ -88,8 +88,8 @@ class ArrayFile(FrameFile):
 
     noun: ClassVar[str]
     """What the file should be, for messages."""
-    guess: ClassVar[Callable[[tuple[int, ...]], str]] = staticmethod(guess_layout)
-    """Layout of an array by its shape, where nothing says it."""
+    matlab: ClassVar[bool] = False
+    """Whether axes stand in the order that is usual in MATLAB."""
 
     def __init__(self, path: Path, options: ReadingOptions) -> None:
         super().__init__(path, options)
@@ -183,7 +183,7 @@ class ArrayFile(FrameFile):
         if named is not None:
             return named
         try:
-            return self.guess(array.shape)
+            return guess_matlab_layout(array.shape) if self.matlab else guess_layout(array.shape)
         except ValueError as error:
             raise FileError(f"{self.file} {error}") from None
 

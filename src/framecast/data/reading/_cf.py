@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._frame_file import Missing
-from ._missing import to_float
+from ._missing import Missing, to_float
 
 _SECONDS = {
     **dict.fromkeys(("microsecond", "microseconds", "microsec", "us"), 1e-6),
@@ -124,7 +123,7 @@ def _date(text: str | None) -> np.datetime64 | None:
     if match is None:
         return None
     try:
-        whole = datetime(*(int(part or 0) for part in match.groups()[:6]), tzinfo=timezone.utc)  # type: ignore[misc]
+        whole = datetime(*(int(part or 0) for part in match.groups()[:6]), tzinfo=timezone.utc)  # type: ignore[misc, arg-type]
     except ValueError:
         return None
     date = np.datetime64(whole.replace(tzinfo=None), "us")

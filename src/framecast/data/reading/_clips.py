@@ -22,6 +22,11 @@ def split_clip(path: Path) -> tuple[Path, int | None]:
     return path.with_name(match[1]), int(match[2])
 
 
+def file_of(path: Path) -> Path:
+    """Return the file that holds a clip; of another path, the path."""
+    return split_clip(path)[0]
+
+
 def clip_path(path: Path, clip: int) -> Path:
     """Return the path that names a clip of a file."""
     return path.with_name(f"{path.name}#{clip}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._clips import clip_path, file_of, split_clip
 from ._frame_file import FileError, FrameFile, ReadingOptions
 
 
@@ -18,6 +19,7 @@ class Format:
         opener: module of this folder, and the callable in it that opens a file: ``(path, options) -> FrameFile``.
         is_image: whether a file may be a single image.
         is_stack: whether a file may hold several frames.
+        is_array: whether a file holds arrays, which may be of many clips.
         extra: extra of Framecast that its library comes with.
     """
 
@@ -26,6 +28,7 @@ class Format:
     opener: str
     is_image: bool = False
     is_stack: bool = True
+    is_array: bool = False
     extra: str = "train"
 
     def open(self, path: Path, options: ReadingOptions) -> FrameFile:
@@ -44,7 +47,12 @@ FORMATS = (
     Format("JPEG", (".jpg", ".jpeg"), "_pillow:PillowFile", is_image=True, is_stack=False),
     Format("BMP", (".bmp",), "_pillow:PillowFile", is_image=True, is_stack=False),
     Format("PNM", (".pgm", ".ppm"), "_pillow:PillowFile", is_image=True, is_stack=False),
-    Format("NumPy", (".npy",), "_numpy:NumpyFile"),
+    Format("NumPy", (".npy",), "_numpy:NumpyFile", is_array=True),
+    Format("NumPy archive", (".npz",), "_numpy:NpzFile", is_array=True),
+    Format("HDF5", (".h5", ".hdf5", ".he5"), "_hdf5:Hdf5File", is_array=True, extra="files"),
+    Format("netCDF", (".nc", ".nc4", ".cdf"), "_netcdf:NetcdfFile", is_array=True, extra="files"),
+    Format("Zarr", (".zarr", ".zarr.zip"), "_zarr:ZarrFile", is_array=True, extra="files"),
+    Format("MATLAB", (".mat",), "_mat:open_matlab", is_array=True, extra="files"),
     Format(
         "video", (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"), "_video:VideoFile", extra="video"
     ),
@@ -62,7 +70,8 @@ _FOLDER = Format("folder of images", (), "_image_folder:ImageFolderFile")
 
 def format_of(path: Path) -> Format | None:
     """Return the format of a path, by its ending; None if it is unknown."""
-    return next((format for format in FORMATS if path.suffix.lower() in format.endings), None)
+    name = file_of(path).name.lower()
+    return next((format for format in FORMATS if name.endswith(format.endings)), None)
 
 
 def is_image(path: Path) -> bool:
@@ -71,10 +80,10 @@ def is_image(path: Path) -> bool:
 
 
 def open_frames(path: str | Path, options: ReadingOptions | None = None) -> FrameFile:
-    """Open a file, or a folder of images, to read its frames.
+    """Open a file, a clip of it, or a folder of images, to read its frames.
 
     Args:
-        path: the file or folder.
+        path: the file, a clip of it such as ``all.npy#3``, or the folder.
         options: how to read it where it does not say so itself.
 
     Raises:
@@ -83,9 +92,27 @@ def open_frames(path: str | Path, options: ReadingOptions | None = None) -> Fram
         ValueError: if the ending is unknown, or the file holds what cannot be read.
     """
     path = Path(path)
-    if not path.exists():
+    file, clip = split_clip(path)
+    format = format_of(file) or (_FOLDER if file.is_dir() else None)
+    if not file.exists() or (clip is not None and format is not None and not format.is_array):
         raise FileNotFoundError(f"{path} does not exist")
-    format = format_of(path) or (_FOLDER if path.is_dir() else None)
     if format is None:
         raise FileError(f"{path} has an unknown ending, known are {', '.join(ENDINGS)} and folders of images")
     return format.open(path, options or ReadingOptions())
+
+
+def clip_paths(path: Path, options: ReadingOptions | None = None) -> list[Path]:
+    """Return the paths of the clips in a file, ``all.npy#0`` and so on; the path itself if it holds one, or is damaged.
+
+    Args:
+        path: a file or folder that :func:`open_frames` opens.
+        options: how to read it.
+    """
+    format = format_of(path)
+    if format is None or not format.is_array:
+        return [path]
+    try:
+        with open_frames(path, options) as file:
+            return [path] if file.clips == 1 else [clip_path(path, clip) for clip in range(file.clips)]
+    except (FileError, ImportError):  # said again by whoever reads it
+        return [path]

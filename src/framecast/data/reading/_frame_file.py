@@ -12,7 +12,8 @@ from types import TracebackType
 
 import numpy as np
 
-Missing = float | tuple[float, float]  # a value, or a range (low, high), that stands for no value
+from ._layout import check_layout
+from ._missing import Missing, check_missing
 
 
 class FileError(ValueError):
@@ -24,12 +25,17 @@ class ReadingOptions:
     """How to read a file where the file itself does not say it.
 
     Args:
-        layout: axes of an array, such as ``"THW"``, ``"TCHW"``, ``"THWC"``, ``"NTCHW"`` or ``"TNHW"``.
+        layout: axes of an array, such as ``"THW"``, ``"TCHW"``, ``"THWC"``, ``"NTCHW"`` or ``"TNHW"``: N clips, T time,
+            C channels, H height, W width.
         variable: name of the array in a container of several.
         ground: what shows through transparent pixels: a share of the stored type's range from 0 (black) to 1 (white),
             or one for each channel. Default: chosen by what the file holds, and noted.
         missing: values, or ranges ``(low, high)``, that stand for no value.
         time_step: seconds from frame to frame, to which frames at uneven times are brought.
+
+    Raises:
+        ValueError: if a layout lacks T, H or W, or has an axis twice or an unknown one, or what is missing is neither
+            numbers nor ranges.
     """
 
     layout: str | None = None
@@ -37,6 +43,11 @@ class ReadingOptions:
     ground: float | tuple[float, ...] | None = None
     missing: tuple[Missing, ...] = ()
     time_step: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.layout is not None:
+            check_layout(self.layout)
+        object.__setattr__(self, "missing", check_missing(self.missing))
 
 
 class FrameFile(ABC):
@@ -53,6 +64,7 @@ class FrameFile(ABC):
         times: seconds ``(T,)`` of each frame; None if unknown.
         start: date and time from which ``times`` count; None if unknown.
         missing: values, or ranges ``(low, high)``, that stand for no value.
+        clips: number of clips that the file holds; more than one are opened one by one, see :func:`clip_paths`.
         has_palette: whether the values come from a palette, so that one channel stands for equal ones of colour.
         notes: what was converted, passed over or cut short, a sentence each.
     """
@@ -66,6 +78,7 @@ class FrameFile(ABC):
     declared: int | None = None
     times: np.ndarray | None = None
     start: np.datetime64 | None = None
+    clips: int = 1
     has_palette: bool = False
 
     def __init__(self, path: Path, options: ReadingOptions) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from framecast._extras import require
 
 from ._array_file import ATTRIBUTES, Array, ArrayFile, Arrays, chunk_note
-from ._layout import guess_matlab_layout
 
 
 class Hdf5File(ArrayFile):
@@ -48,7 +47,7 @@ class MatlabHdf5File(Hdf5File):
     """A file of MATLAB 7.3, which is HDF5 with the axes in MATLAB's order, last first."""
 
     format, noun = "MATLAB 7.3", "MATLAB 7.3 file"
-    guess = staticmethod(guess_matlab_layout)
+    matlab = True
 
     def array_of(self, dataset: Any) -> Array:
         """Return a data set as MATLAB shows it."""

@@ -15,7 +15,21 @@ _NAMES = {
     "T": ("t", "time", "times", "frame", "frames", "step", "valid_time", "timestep", "date", "phony_dim_time"),
     "C": ("c", "channel", "channels", "band", "bands", "variable", "level", "lev", "z", "rgb"),
     "H": ("h", "y", "lat", "latitude", "row", "rows", "ny", "height", "rlat", "nj", "south_north", "northing"),
-    "W": ("w", "x", "lon", "longitude", "column", "columns", "col", "nx", "width", "rlon", "ni", "west_east", "easting"),
+    "W": (
+        "w",
+        "x",
+        "lon",
+        "longitude",
+        "column",
+        "columns",
+        "col",
+        "nx",
+        "width",
+        "rlon",
+        "ni",
+        "west_east",
+        "easting",
+    ),
 }
 _AXIS_OF = {name: axis for axis, names in _NAMES.items() for name in names}
 _FEW = 4  # channels that need no name

@@ -57,6 +57,10 @@ def _array(array: Any) -> Array:
 
 
 def _note(array: Any) -> str | None:
-    return None if 0 in array.shape else chunk_note(
-        array.nchunks_initialized, array.shape, getattr(array, "shards", None) or array.chunks, array.fill_value
+    return (
+        None
+        if 0 in array.shape
+        else chunk_note(
+            array.nchunks_initialized, array.shape, getattr(array, "shards", None) or array.chunks, array.fill_value
+        )
     )
