@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -123,10 +123,10 @@ def _date(text: str | None) -> np.datetime64 | None:
     if match is None:
         return None
     try:
-        whole = datetime(*(int(part or 0) for part in match.groups()[:6]), tzinfo=timezone.utc)  # type: ignore[misc, arg-type]
+        whole = datetime(*(int(part or 0) for part in match.groups()[:6]))  # type: ignore[arg-type]
     except ValueError:
         return None
-    date = np.datetime64(whole.replace(tzinfo=None), "us")
+    date = np.datetime64(whole, "us")
     return date + np.timedelta64(round(float(match[7] or 0) * 1e6) if match[7] not in (None, ".") else 0, "us")
 
 
