@@ -2,6 +2,8 @@
 
 from framecast.runs import Scale as Scale
 
+from ._note import gathered_notes as gathered_notes
+from ._note import note as note
 from .digits import Digits as Digits
 from .digits import MovingDigitClips as MovingDigitClips
 from .digits import MovingDigits as MovingDigits

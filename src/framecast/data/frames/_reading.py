@@ -3,7 +3,7 @@
 Shape letters: T time, C channels, H height, W width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +70,15 @@ def read_recording(
     """
     path = Path(path)
     check_positive("reduce", reduce)
+    options = replace(options or ReadingOptions(), grayscale=grayscale)
     with open_frames(path, options) as file:
-        for text in file.notes:
-            note(text)
         if not file.count or not min(file.size) or not file.channels:
             raise ValueError(f"{path} holds no frames")
         parts = [_values(file, start, grayscale, reduce) for start in range(0, file.count, _CHUNK)]
         frames = np.concatenate(parts)
         _check_values(frames, path)
+        for text in file.notes:
+            note(text, path)
         return Recording(frames, file.dtype, str(path), file.times, file.start)
 
 

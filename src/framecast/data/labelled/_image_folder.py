@@ -1,8 +1,9 @@
 """Folders of the user's own images: a folder for each class, split into training, validation and test."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from framecast.runs import PARTS, Split
 
 from .._split import check_fractions, record_split, recorded_parts, split_at_random, split_subfolders
 from ..reading import IMAGE_ENDINGS, images, natural_key, visible
-from ._image_reading import read_images
+from ._image_reading import ImageReading, read_images
 from ._image_source import ImageParts, ImageSource
 from ._labelled_images import LabelledImages
 from ._pair_dataset import Pairs
@@ -30,6 +31,10 @@ class ImageFolder(ImageSource):
         size: height and width that images are brought to, their middle if it is of another shape: one number or two.
         grayscale: turn colour into one channel; otherwise grey images become RGB.
         fractions: parts of each class's images for training, validation and test, unless subfolders say it.
+        ground: what shows through transparent pixels, from 0 (black) to 1 (white), one number or three. Default: white,
+            or black if what is drawn is itself nearly white.
+        value_range: values that become black and white in images of more than 8 bits. Default: 0 and the largest value
+            of the bits that the training images fill.
         pair_list: text file of lines ``A B similar``, images in the folder and 1 or 0: the pairs to train on. Those
             with an image of validation or test are left out.
 
@@ -41,9 +46,12 @@ class ImageFolder(ImageSource):
     size: int | tuple[int, int] = 64
     grayscale: bool = False
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    ground: float | tuple[float, float, float] | None = None
+    value_range: tuple[float, float] | None = None
     pair_list: str | None = None
 
     _record: Split | None = field(init=False, repr=False, default=None)
+    _reading: ImageReading | None = field(init=False, repr=False, default=None)
     _paths: dict[str, list[Path]] = field(init=False, repr=False, default_factory=dict)
 
     def load(self, seed: int) -> ImageParts:
@@ -51,17 +59,26 @@ class ImageFolder(ImageSource):
         files, classes = split_image_folder(self.folder, self.fractions, seed, self._record)
         self._paths = {part: [path for path, _ in files[part]] for part in PARTS}
         self._record = record_split(self.folder, self._paths)
-        train, val, test = (
-            LabelledImages(
-                read_images(self._paths[part], self.size, self.grayscale), [label for _, label in files[part]], classes
-            )
-            for part in PARTS
-        )
+        reading = ImageReading(self.size, self.grayscale, self.ground, self.value_range)
+        parts = {}
+        for part in PARTS:  # training first: its range of values is the others'
+            images, value_range = reading.read(self._paths[part])
+            reading = replace(reading, value_range=reading.value_range or value_range)
+            parts[part] = LabelledImages(images, [label for _, label in files[part]], classes)
+        self._reading = reading
+        train, val, test = (parts[part] for part in PARTS)
         return ImageParts(train, val, test, None if self.pair_list is None else self._pairs(train, self.pair_list))
 
     def describe(self, part: str) -> str:
         """Name the folder, and say what was done to its images."""
         return f"{Path(self.folder).resolve().name}, images brought to one size{', grey' * self.grayscale}"
+
+    def reading(self) -> dict[str, Any]:
+        """Return ground and range of values, by which images must be read that are compared with these."""
+        if self._reading is None:
+            return {}
+        values = {"ground": self._reading.ground, "value_range": self._reading.value_range}
+        return {name: value for name, value in values.items() if value is not None}
 
     def split(self) -> Split | None:
         """Return the image files of each part, as they were when they were read."""

@@ -11,6 +11,7 @@ from ._formats import is_image as is_image
 from ._formats import open_frames as open_frames
 from ._frame_file import FileError as FileError
 from ._frame_file import FrameFile as FrameFile
+from ._frame_file import Ground as Ground
 from ._frame_file import ReadingOptions as ReadingOptions
 from ._listing import images as images
 from ._listing import natural_key as natural_key

@@ -41,12 +41,17 @@ class Format:
 
 
 FORMATS = (
-    Format("GIF", (".gif",), "_pillow:PillowFile", is_image=True),
-    Format("PNG", (".png", ".apng"), "_pillow:PillowFile", is_image=True),
-    Format("TIFF", (".tif", ".tiff"), "_pillow:PillowFile", is_image=True),
-    Format("JPEG", (".jpg", ".jpeg"), "_pillow:PillowFile", is_image=True, is_stack=False),
-    Format("BMP", (".bmp",), "_pillow:PillowFile", is_image=True, is_stack=False),
-    Format("PNM", (".pgm", ".ppm"), "_pillow:PillowFile", is_image=True, is_stack=False),
+    Format("GIF", (".gif",), "_image_file:open_image", is_image=True),
+    Format("PNG", (".png", ".apng"), "_image_file:open_image", is_image=True),
+    Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "_image_file:open_image", is_image=True, extra="files"),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "_image_file:open_image", is_image=True, is_stack=False),
+    Format("BMP", (".bmp", ".dib"), "_image_file:open_image", is_image=True, is_stack=False),
+    Format("PNM", (".pgm", ".ppm", ".pbm", ".pnm"), "_image_file:open_image", is_image=True, is_stack=False),
+    Format("WebP", (".webp",), "_image_file:open_image", is_image=True),
+    Format("AVIF", (".avif", ".avifs"), "_image_file:open_image", is_image=True),
+    Format("JPEG XL", (".jxl",), "_image_file:open_image", is_image=True, extra="files"),
+    Format("JPEG 2000", (".jp2", ".j2k"), "_image_file:open_image", is_image=True, is_stack=False, extra="files"),
+    Format("TGA", (".tga",), "_image_file:open_image", is_image=True, is_stack=False),
     Format("NumPy", (".npy",), "_numpy:NumpyFile", is_array=True),
     Format("NumPy archive", (".npz",), "_numpy:NpzFile", is_array=True),
     Format("HDF5", (".h5", ".hdf5", ".he5"), "_hdf5:Hdf5File", is_array=True, extra="files"),

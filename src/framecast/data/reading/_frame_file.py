@@ -3,6 +3,7 @@
 Shape letters: T time, C channels, H height, W width.
 """
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import numpy as np
 
 from ._layout import check_layout
 from ._missing import Missing, check_missing
+
+Ground = float | tuple[float, ...]  # shares of white
 
 
 class FileError(ValueError):
@@ -32,6 +35,7 @@ class ReadingOptions:
             or one for each channel. Default: chosen by what the file holds, and noted.
         missing: values, or ranges ``(low, high)``, that stand for no value.
         time_step: seconds from frame to frame, to which frames at uneven times are brought.
+        grayscale: whether frames will be turned grey, so that grey images may stand beside those in colour.
 
     Raises:
         ValueError: if a layout lacks T, H or W, or has an axis twice or an unknown one, or what is missing is neither
@@ -40,9 +44,10 @@ class ReadingOptions:
 
     layout: str | None = None
     variable: str | None = None
-    ground: float | tuple[float, ...] | None = None
+    ground: Ground | None = None
     missing: tuple[Missing, ...] = ()
     time_step: float | None = None
+    grayscale: bool = False
 
     def __post_init__(self) -> None:
         if self.layout is not None:
@@ -65,8 +70,10 @@ class FrameFile(ABC):
         start: date and time from which ``times`` count; None if unknown.
         missing: values, or ranges ``(low, high)``, that stand for no value.
         clips: number of clips that the file holds; more than one are opened one by one, see :func:`clip_paths`.
+        ground: what transparent pixels are laid on, an option or chosen while reading; None before any are read.
         has_palette: whether the values come from a palette, so that one channel stands for equal ones of colour.
-        notes: what was converted, passed over or cut short, a sentence each.
+        notes: what was converted, passed over or cut short, a sentence each that names the file; complete when all
+            frames have been read.
     """
 
     path: Path
@@ -85,6 +92,7 @@ class FrameFile(ABC):
         self.path, self.options = path, options
         self.missing: tuple[Missing, ...] = options.missing
         self.notes: list[str] = []
+        self.ground = options.ground
 
     @abstractmethod
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -124,7 +132,9 @@ def reading(path: Path, noun: str) -> Iterator[None]:
         FileError: for any error but those of ours, a missing file and a missing library.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries warn of what is an error, or a note, of ours
+            yield
     except (FileError, FileNotFoundError, ImportError):
         raise
     except Exception as error:
