@@ -5,11 +5,14 @@ Shape letters: T input frames, K forecast frames, C channels, H height, W width.
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 
-from framecast.data import Recording, fresh_folder, read_recording, write_animation, write_recording
+from framecast.data import Recording, fresh_folder, read_recording, recordings, write_animation, write_recording
+from framecast.data.reading import format_of
 from framecast.jobs import load_as
 from framecast.runs import Scale
 from framecast.trained import Forecaster
@@ -51,6 +54,7 @@ def predict(
     """
     forecaster = load_as(Forecaster, ckpt_path, device)
     gray = forecaster.grayscale if grayscale is None else grayscale
+    _refuse_many(input)
     recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce)
     frames = recording.frames
     if frames.shape[1] == 3 and forecaster.channels == 1:
@@ -65,6 +69,24 @@ def predict(
     write_animation(folder / "animation.gif", _animation(used, forecast, own or forecaster.scale))
     size = "x".join(map(str, forecast.shape[-2:]))
     print(f"{len(forecast)} frames of {size} from the last {len(used)} of {recording.name}: {folder}")
+
+
+def _refuse_many(input: str) -> None:
+    """Say what to forecast from where a folder holds several recordings.
+
+    Raises:
+        ValueError: if it does; the text names them.
+    """
+    folder = Path(input)
+    if not folder.is_dir() or format_of(folder) is not None:
+        return
+    paths = recordings(folder)
+    if paths == [folder]:
+        return
+    more = f", or another of its {len(paths)}" if len(paths) > 1 else ""
+    first = shlex.quote(str(paths[0]))
+    names = ", ".join(path.relative_to(folder).as_posix() for path in paths[:8]) + ", ..." * (len(paths) > 8)
+    raise ValueError(f"{input} is a folder of recordings ({names}): forecast from one of them, --input {first}{more}")
 
 
 def _warn_of_another_scale(recording: Recording, scale: Scale) -> None:

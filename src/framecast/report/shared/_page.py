@@ -39,6 +39,7 @@ def render_page(template: str, run: Run, content: dict[str, Any]) -> str:
     shared = {
         "name": run.folder.name,
         "learning": _learning(run),
+        "logger": None if run.log else own_logger(run.config),
         "test_command": command(run.folder, "test"),
         "test": run.results.name if run.results else None,
         "config": run.config,
