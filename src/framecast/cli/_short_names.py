@@ -1,4 +1,4 @@
-"""Options of the images of :class:`framecast.data.MatchData` by their short names: ``--data.folder``, ``--data.size``."""
+"""Options of the images of :class:`framecast.data.MatchData` by short names: ``--data.folder``, ``--data.size``."""
 
 from __future__ import annotations
 

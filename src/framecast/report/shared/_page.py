@@ -13,7 +13,7 @@ from framecast.runs import RunFolder
 
 from ._axes import svg_uri
 from ._learning_curve import learning_curve
-from ._run import Run
+from ._run import Run, own_logger
 from ._words import lowest, number
 
 _PACKAGES = ("framecast", "torch", "lightning", "torchmetrics", "numpy", "matplotlib", "pillow")
