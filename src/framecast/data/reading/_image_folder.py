@@ -30,10 +30,8 @@ class ImageFolderFile(FrameFile):
             raise FileError(f"{path} holds no images, known are those that end in {', '.join(IMAGE_ENDINGS)}")
         others = [each for each in visible(path) if each not in set(self.files)]
         if others:
-            self.notes.append(
-                f"{path}: {len(others)} entr{'ies' if len(others) > 1 else 'y'} beside the {len(self.files)} images "
-                f"passed over, first {others[0].name}"
-            )
+            number = f"{len(others)} entries are" if len(others) > 1 else "1 entry is"
+            self.notes.append(f"{path}: beside the images {number} passed over, first {others[0].name}")
         self.count = self.declared = len(self.files)
         self._ground: Ground | None = None
         self._open_texts: set[str] = set()  # notes of images, without their names

@@ -58,7 +58,7 @@ class PillowFile(FrameFile):
             self.times = self._animation.times()
             self._note_what_is_not_whole()
         if self.format == "MPO":  # a photograph with previews or a map of its brightness
-            self.notes.append(f"{self.path}: {self.count - 1} pictures beside the photograph are passed over")
+            self.notes.append(f"{self.path}: pictures beside the photograph are passed over, {self.count - 1}")
             self.count = self.declared = 1
         if self._is_deep and self.count > 1:
             raise FileError(f"{self.path} is an animated PNG of 16 bits in colour, which is not read: save it as TIFF")
