@@ -56,7 +56,7 @@ def test_stacks_in_colour(tmp_path, dtype, planar, compression):
 def test_files_of_other_structures(tmp_path, options):
     values = samples("u2", (4, 40, 50))
     compression = "zlib" if "predictor" in options else None
-    tifffile.imwrite(tmp_path / "a.tif", values, compression=compression, **options)
+    tifffile.imwrite(tmp_path / "a.tif", values, compression=compression, photometric="minisblack", **options)
     assert np.array_equal(frames_of(tmp_path / "a.tif")[0][:, 0], values)
 
 
@@ -80,6 +80,17 @@ def test_channels_of_a_hyperstack(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", samples("u2", (6, 3, 2, 5, 7)), imagej=True, metadata={"axes": "TZCYX"})
     with pytest.raises(ValueError, match=r"b\.tif holds an array of axes T 6, Z 3, C 2, Y 5, X 7, but a recording has"):
         open_frames(tmp_path / "b.tif")
+
+
+def test_more_channels_than_imagej_shows_are_frames(tmp_path):
+    """What programs write that name no axes."""
+    values = samples("u2", (12, 5, 7))
+    tifffile.imwrite(tmp_path / "a.tif", values, imagej=True)
+    frames, notes = frames_of(tmp_path / "a.tif")
+    assert np.array_equal(frames[:, 0], values)
+    assert "12 channels are taken for frames, see `layout`" in notes[0]
+    tifffile.imwrite(tmp_path / "b.tif", values[:2], imagej=True)
+    assert np.array_equal(frames_of(tmp_path / "b.tif")[0], values[None, :2])
 
 
 def test_a_layout_of_choice(tmp_path):

@@ -6,6 +6,7 @@ Shape letters: T time, C channels, H height, W width.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ._tiff_axes import FrameAxes
 from ._tiff_colour import TiffColour
 
 _ORIENTATION, _NODATA = 274, 42113  # numbers of tags
+_COMPOSITE = 7  # most channels that ImageJ shows together
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 
 
@@ -49,6 +51,10 @@ class TiffFile(FrameFile):
             raise FileError(f"{self.path} holds {self._series.dtype}, but frames must be real numbers")
         is_array = self._series.kind == "shaped"  # written from an array, whose values are what was meant
         self._axes = FrameAxes.of(self.path, self._series.axes, self._series.shape, self.options.layout)
+        is_unnamed = self._series.kind == "imagej" and self.options.layout is None
+        if is_unnamed and self._axes.time is None and self._axes.channels > _COMPOSITE:
+            self.notes.append(f"{self.path}: its {self._axes.channels} channels are taken for frames, see `layout`")
+            self._axes = replace(self._axes, time=self._axes.channel, channel=None)
         self._colour = TiffColour.of(self.path, self._page, self._axes.channels, is_array)
         self.notes += self._colour.notes
         self.has_palette = self._colour.palette is not None
