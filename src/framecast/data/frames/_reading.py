@@ -10,7 +10,8 @@ import numpy as np
 
 from .._checks import check_positive
 from .._note import note
-from ..reading import FrameFile, ReadingOptions, open_frames, rounding_note, to_float
+from ..reading import FrameFile, Missing, ReadingOptions, open_frames, rounding_note, to_float
+from ._rim import note_rim
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, of R, G, B
 _CHUNK = 16  # frames that are decoded at a time
@@ -26,6 +27,7 @@ class Recording:
         name: path of the source, for messages.
         times: seconds ``(T,)`` of each frame; None if unknown.
         start: date and time from which ``times`` count; None if unknown.
+        missing: values, or ranges ``(low, high)``, that stand for no value in the source.
     """
 
     frames: np.ndarray
@@ -33,6 +35,7 @@ class Recording:
     name: str
     times: np.ndarray | None = None
     start: np.datetime64 | None = None
+    missing: tuple[Missing, ...] = ()
 
 
 def read_recording(
@@ -79,7 +82,8 @@ def read_recording(
         _check_values(frames, path)
         for text in file.notes:
             note(text, path)
-        return Recording(frames, file.dtype, str(path), file.times, file.start)
+        note_rim(frames, file.dtype)
+        return Recording(frames, file.dtype, str(path), file.times, file.start, file.missing)
 
 
 def _values(file: FrameFile, start: int, grayscale: bool, reduce: int) -> np.ndarray:
@@ -88,7 +92,7 @@ def _values(file: FrameFile, start: int, grayscale: bool, reduce: int) -> np.nda
     values = to_float(frames, file.missing)
     rounding = rounding_note(frames, values)
     if rounding:
-        note(f"{file.path}: {rounding}")
+        note(f"{file.path}: {rounding}", file.path)
     values = _gray(values, file.path) if grayscale else values
     return block_mean(values, reduce) if reduce > 1 else values
 

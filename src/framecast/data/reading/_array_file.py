@@ -15,7 +15,7 @@ import numpy as np
 
 from ._cf import Packing, frame_times
 from ._clips import clip_path, split_clip
-from ._frame_file import FileError, FrameFile, ReadingOptions, reading
+from ._frame_file import FileError, FrameFile, LayoutError, ReadingOptions, reading
 from ._layout import as_frames, guess_layout, guess_matlab_layout, layout_of_names, words_of
 
 Index = tuple[int | slice, ...]
@@ -185,7 +185,7 @@ class ArrayFile(FrameFile):
         try:
             return guess_matlab_layout(array.shape) if self.matlab else guess_layout(array.shape)
         except ValueError as error:
-            raise FileError(f"{self.file} {error}") from None
+            raise LayoutError(f"{self.file} {error}") from None
 
     def _times(self, arrays: Arrays, array: Array) -> tuple[np.ndarray | None, np.datetime64 | None]:
         """Return the frames' times, if the file has a coordinate of time."""

@@ -55,11 +55,16 @@ class Packing:
         unsigned = _text(attributes.get("_Unsigned"))
         if stored.kind in "iu" and unsigned in ("true", "false"):
             stored = np.dtype(f"{'u' if unsigned == 'true' else 'i'}{stored.itemsize}")
+
+        def numbers_of(name: str) -> list[float]:
+            numbers = _numbers(attributes.get(name), stored)
+            return numbers if unsigned != "true" else [number % 2 ** (8 * stored.itemsize) for number in numbers]
+
         missing: list[Missing] = []
         for name in ("_FillValue", "missing_value", "nodata", "no_data", "NODATA", "nodatavals"):
-            missing += _numbers(attributes.get(name), stored)
-        low, high = (_numbers(attributes.get(name), stored)[:1] for name in ("valid_min", "valid_max"))
-        valid = _numbers(attributes.get("valid_range"), stored)
+            missing += numbers_of(name)
+        low, high = (numbers_of(name)[:1] for name in ("valid_min", "valid_max"))
+        valid = numbers_of("valid_range")
         if len(valid) == 2:
             low, high = valid[:1], valid[1:]
         missing += [(-np.inf, _beside(end, stored, -1)) for end in low]
@@ -138,8 +143,6 @@ def _numbers(value: Any, dtype: np.dtype) -> list[float]:
     if dtype.kind == "f":  # as a stored value of this type compares
         with np.errstate(over="ignore"):
             numbers = numbers.astype(dtype)
-    elif dtype.kind == "u" and numbers.dtype.kind == "i" and dtype.itemsize == numbers.dtype.itemsize:
-        numbers = numbers.view(dtype)  # an unsigned array's attribute in its signed twin
     return [number.item() for number in numbers.ravel() if number == number]
 
 

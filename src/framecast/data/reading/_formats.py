@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._clips import clip_path, file_of, split_clip
-from ._frame_file import FileError, FrameFile, ReadingOptions
+from ._frame_file import FileError, FrameFile, LayoutError, ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,9 @@ def clip_paths(path: Path, options: ReadingOptions | None = None) -> list[Path]:
     Args:
         path: a file or folder that :func:`open_frames` opens.
         options: how to read it.
+
+    Raises:
+        ValueError: if its layout is open.
     """
     format = format_of(path)
     if format is None or not format.is_array:
@@ -119,5 +122,7 @@ def clip_paths(path: Path, options: ReadingOptions | None = None) -> list[Path]:
     try:
         with open_frames(path, options) as file:
             return [path] if file.clips == 1 else [clip_path(path, clip) for clip in range(file.clips)]
+    except LayoutError:
+        raise
     except (FileError, ImportError):  # said again by whoever reads it
         return [path]

@@ -23,6 +23,10 @@ class FileError(ValueError):
     """A file holds what cannot be read; the text names the file and the reason."""
 
 
+class LayoutError(FileError):
+    """An array's shape fits several layouts; the text names them."""
+
+
 @dataclass(frozen=True)
 class ReadingOptions:
     """How to read a file where the file itself does not say it.

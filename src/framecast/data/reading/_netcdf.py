@@ -15,7 +15,7 @@ class NetcdfFile(ArrayFile):
     """A netCDF file of variables, one of which holds the frames.
 
     Values are unpacked and gaps found as the CF conventions say. In a variable without ``_FillValue`` the library's own
-    fill values count as gaps, as they stand where nothing was written.
+    fill value counts as a gap, as it stands where nothing was written; except in bytes, which use all their values.
     """
 
     format, noun = "netCDF", "netCDF file"
@@ -40,7 +40,7 @@ def _variables(group: Any, fill_values: dict[str, float], prefix: str = "") -> I
 def _array(variable: Any, fill_values: dict[str, float]) -> Array:
     attributes = {name: variable.getncattr(name) for name in ATTRIBUTES if name in variable.ncattrs()}
     dtype = np.dtype(variable.dtype) if variable.dtype is not str else np.dtype("U")
-    if dtype.kind in "iuf" and dtype.itemsize > 1:
+    if dtype.kind in "iuf" and dtype.itemsize > 1 and variable.get_fill_value() is not None:
         attributes.setdefault("_FillValue", fill_values[dtype.str[1:]])
 
     def read(index: Index) -> Any:
