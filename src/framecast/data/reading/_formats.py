@@ -40,6 +40,10 @@ class Format:
         return opener(path, options)
 
 
+_FILMS = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
+    *(".wmv", ".asf", ".flv", ".ogv", ".h264", ".h265", ".hevc"),
+)
 FORMATS = (
     Format("GIF", (".gif",), "_image_file:open_image", is_image=True),
     Format("PNG", (".png", ".apng"), "_image_file:open_image", is_image=True),
@@ -58,9 +62,7 @@ FORMATS = (
     Format("netCDF", (".nc", ".nc4", ".cdf"), "_netcdf:NetcdfFile", is_array=True, extra="files"),
     Format("Zarr", (".zarr", ".zarr.zip"), "_zarr:ZarrFile", is_array=True, extra="files"),
     Format("MATLAB", (".mat",), "_mat:open_matlab", is_array=True, extra="files"),
-    Format(
-        "video", (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"), "_video:VideoFile", extra="video"
-    ),
+    Format("video", _FILMS, "_video:VideoFile", extra="video"),
 )
 """All formats that are read."""
 
