@@ -289,7 +289,7 @@ def test_an_image_under_the_name_of_another_format(tmp_path):
 
 
 def animation(path, count=4, **options):
-    noise = [Image.fromarray(rng.integers(256, size=(40, 40), dtype=np.uint8)) for _ in range(count)]
+    noise = [Image.fromarray(rng.integers(200, size=(40, 40), dtype=np.uint8)) for _ in range(count)]
     noise[0].save(path, save_all=True, append_images=noise[1:], **options)
     return np.stack([np.asarray(image) for image in noise])
 

@@ -37,6 +37,7 @@ class PillowFile(FrameFile):
     def __init__(self, path: Path, options: ReadingOptions) -> None:
         super().__init__(path, options)
         self._lies_on_ground = False
+        self._last: tuple[int, Pixels] | None = None  # the frame decoded last, and its number
         self._first = 0  # number of Pillow's frame that is our first
         with reading(path, "image"):
             self._image = Image.open(path)
@@ -109,22 +110,23 @@ class PillowFile(FrameFile):
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Decode frames, laid on a ground where they are transparent, and upright."""
-        indices = range(self.count)[start:stop]
-        frames = np.empty((len(indices), self.channels, *self.size), self.dtype)
-        for place, index in enumerate(indices):
-            frame = self._frame(index)
-            frame = frame[: self.channels] if self.has_palette else frame
-            if (frame.shape, frame.dtype) != (frames.shape[1:], frames.dtype):
-                raise FileError(
-                    f"{self.path}: all frames must have one size and type, but {self.path.name} frame 0 is "
-                    f"{self.kind()} and {self.path.name} frame {index} is {kind_of(frame.shape, frame.dtype)}"
-                )
-            frames[place] = frame
-        return frames
+        frames = [self._frame_of_kind(index) for index in range(self.count)[start:stop]]
+        return np.stack(frames) if frames else np.empty((0, self.channels, *self.size), self.dtype)
 
     def close(self) -> None:
         """Close the file."""
         self._image.close()
+
+    def _frame_of_kind(self, index: int) -> np.ndarray:
+        """Return a frame ``(C, H, W)``; refuse one of another kind than the first."""
+        frame = self._frame(index)
+        frame = frame[: self.channels] if self.has_palette else frame
+        if (frame.shape, frame.dtype) != ((self.channels, *self.size), self.dtype):
+            raise FileError(
+                f"{self.path}: all frames must have one size and type, but {self.path.name} frame 0 is "
+                f"{self.kind()} and {self.path.name} frame {index} is {kind_of(frame.shape, frame.dtype)}"
+            )
+        return frame
 
     def _frame(self, index: int) -> np.ndarray:
         """Return a frame ``(C, H, W)`` as it is shown."""
@@ -163,6 +165,11 @@ class PillowFile(FrameFile):
         return self._image.mode not in ("I;16", "I;16B", "I", "L")
 
     def _pixels(self, index: int) -> Pixels:
+        if self._last is None or self._last[0] != index:
+            self._last = index, self._decode(index)
+        return self._last[1]
+
+    def _decode(self, index: int) -> Pixels:
         with reading(self.path, "image"):
             self._image.seek(self._first + index)
             if self._is_deep:

@@ -23,6 +23,9 @@ from ._tiff_colour import TiffColour
 
 _ORIENTATION, _NODATA = 274, 42113  # numbers of tags
 _COMPOSITE = 7  # most channels that ImageJ shows together
+_NOT_COMPRESSED = 1
+_MOST_SQUEEZED = 5000  # bytes that a byte of compressed data may stand for
+_LARGE = 2**28  # bytes of a page that may be empty
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 
 
@@ -119,11 +122,22 @@ class TiffFile(FrameFile):
             frame = self._series.dtype.itemsize * int(np.prod(self._series.shape)) // self._axes.count
             there = (size - self._series.dataoffset) // max(frame, 1)
             return int(there) if self._axes.is_time_first else self._axes.count * (there >= self._axes.count)
+        self._check_size()
         for number, page in enumerate(self._series.pages):
             ends = [start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)]
             if ends and max(ends) > size:
                 return number // self._pages_per_frame if self._axes.is_time_first else 0
         return self._axes.count
+
+    def _check_size(self) -> None:
+        """Refuse a page whose data are too few for the size that it says it has."""
+        page = self._page
+        stored = sum(page.databytecounts)
+        plain = int(np.prod(page.shape)) * page.bitspersample // 8
+        is_plain = int(page.compression) == _NOT_COMPRESSED and stored
+        if plain > stored * (1 if is_plain else _MOST_SQUEEZED) and (is_plain or plain > _LARGE):
+            height, width = self._axes.size
+            raise FileError(f"{self.path} is not a readable image: {stored} bytes are too few for {height}x{width}")
 
     @cached_property
     def _is_mapped(self) -> bool:
@@ -149,12 +163,9 @@ class TiffFile(FrameFile):
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Decode the pages of the frames."""
-        indices = range(self.count)[start:stop]
-        frames = np.empty((len(indices), self.channels, *self.size), self.dtype)
         with reading(self.path, "image"), self._complaints():
-            for place, index in enumerate(indices):
-                frames[place] = self._frame(index)
-        return frames
+            frames = [self._frame(index) for index in range(self.count)[start:stop]]
+        return np.stack(frames) if frames else np.empty((0, self.channels, *self.size), self.dtype)
 
     def close(self) -> None:
         """Close the file."""
