@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from framecast.runs import PARTS, Split, SplitItem
 
 from ._checks import check_seed
 from ._note import note
-from .reading import file_of
+from .reading import file_of, split_span
 
 
 def split_subfolders(folder: Path) -> dict[str, Path]:
@@ -33,26 +34,29 @@ def check_fractions(fractions: tuple[float, float, float], seed: int) -> None:
         raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
 
 
+Item = TypeVar("Item")
+
+
 def split_at_random(
-    paths: Sequence[Path], fractions: tuple[float, float, float], seed: int, least: int
-) -> dict[str, list[Path]]:
-    """Shuffle paths by a seed and share them out, at least ``least`` to each part.
+    items: Sequence[Item], fractions: tuple[float, float, float], seed: int, least: int
+) -> dict[str, list[Item]]:
+    """Shuffle paths, or classes, by a seed and share them out, at least ``least`` to each part.
 
     Args:
-        paths: the paths, at least three times ``least``.
+        items: what is shared out, at least three times ``least``.
         fractions: parts for training, validation and test.
         seed: another seed, another split.
-        least: fewest paths of a part.
+        least: fewest items of a part.
 
     Returns:
-        The paths by part, each part in the order of ``paths``.
+        The items by part, each part in the order of ``items``.
     """
-    val, test = (max(least, round(fraction * len(paths))) for fraction in fractions[1:])
-    while val + test > len(paths) - least:  # rounding may leave too little to train on
+    val, test = (max(least, round(fraction * len(items))) for fraction in fractions[1:])
+    while val + test > len(items) - least:  # rounding may leave too little to train on
         val, test = (val - 1, test) if val > test else (val, test - 1)
-    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
+    order = np.random.default_rng(seed).permutation(len(items)).tolist()
     indices = {"train": order[val + test :], "val": order[:val], "test": order[val : val + test]}
-    return {part: [paths[index] for index in sorted(indices[part])] for part in PARTS}
+    return {part: [items[index] for index in sorted(indices[part])] for part in PARTS}
 
 
 def record_split(folder: str | Path, parts: Mapping[str, Sequence[Path]]) -> Split:
@@ -88,6 +92,8 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
     items = {path.relative_to(root).as_posix(): _item(path, root) for path in paths}
     parts = split.parts()
     recorded = {item.path: item for part in PARTS for item in parts[part]}
+    wholes = {split_span(root / path)[0] for path in recorded}  # recordings that were split by time count as one
+    items |= {path: _item(root / path, root) for path in recorded if split_span(root / path)[0] in paths}
     is_renamed = root != Path(split.folder)
     if not any(path in items and (items[path] == item or not is_renamed) for path, item in recorded.items()):
         note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
@@ -100,15 +106,15 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
                 f"{root / path} has {items[path].size:,} bytes, but had {item.size:,} when the run recorded its split: "
                 "put the old one back, or name a folder of other data"
             )
-    new = [path for path in items if path not in recorded]
+    new = [path for path in paths if path not in wholes]
     if new:
         note(
-            f"{len(new)} of the {len(items)} {noun} in {folder} are new since the run recorded its split and are "
-            f"passed over, first {new[0]}"
+            f"{len(new)} of the {len(paths)} {noun} in {folder} are new since the run recorded its split and are "
+            f"passed over, first {new[0].relative_to(root).as_posix()}"
         )
     return {part: [root / item.path for item in parts[part]] for part in PARTS}
 
 
 def _item(path: Path, folder: Path) -> SplitItem:
-    """Record a path inside the folder of data; a clip has the size of its file."""
-    return replace(SplitItem.of(file_of(path), folder), path=path.relative_to(folder).as_posix())
+    """Record a path inside the folder of data; a clip, or a span, has the size of its file."""
+    return replace(SplitItem.of(file_of(split_span(path)[0]), folder), path=path.relative_to(folder).as_posix())

@@ -1,3 +1,5 @@
+import shutil
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -237,3 +239,38 @@ def test_notes_of_many_images_are_one(tmp_path, capsys):
     err = capsys.readouterr().err
     assert err.count("framecast: note:") == 1
     assert "0.png: transparent pixels are laid on white, see `ground` (and 4 more alike)" in err
+
+
+def test_classes_can_be_the_unit_of_the_split(tmp_path):
+    for number in range(10):
+        for index in range(3):
+            save(tmp_path / f"face{number}" / f"{index}.png", grey(number))
+    parts, classes = split_image_folder(tmp_path, (0.6, 0.2, 0.2), split_by="classes")
+    assert classes == [f"face{number}" for number in range(10)]
+    labels = {part: {label for _, label in files} for part, files in parts.items()}
+    assert [len(labels[part]) for part in ("train", "val", "test")] == [6, 2, 2]
+    assert not labels["train"] & labels["val"]
+    assert not (labels["train"] | labels["val"]) & labels["test"]
+    assert sum(len(files) for files in parts.values()) == 30
+    assert parts != split_image_folder(tmp_path, (0.6, 0.2, 0.2), seed=1, split_by="classes")[0]
+    for number in range(5, 10):
+        shutil.rmtree(tmp_path / f"face{number}")
+    with pytest.raises(ValueError, match=r"has 5 classes, but to split by classes, .* need two each"):
+        split_image_folder(tmp_path, split_by="classes")
+    with pytest.raises(ValueError, match=r"`split_by` \(='faces'\) must be images or classes"):
+        split_image_folder(tmp_path, split_by="faces")
+
+
+def test_images_at_any_depth_are_of_the_class_at_the_top(tmp_path, capsys):
+    for name in ("cat", "dog"):
+        for index in range(6):
+            save(tmp_path / name / f"session{index}" / "a.png", grey(index))
+    save(tmp_path / "loose.png", grey(0))
+    for index in range(3):
+        (tmp_path / "cat" / f"{index}.heic").touch()
+    parts, classes = split_image_folder(tmp_path)
+    assert classes == ["cat", "dog"]
+    assert all(path.relative_to(tmp_path).parts[0] == classes[label] for part in parts.values() for path, label in part)
+    said = capsys.readouterr().err
+    assert "3 files with unknown endings passed over (3 .heic)" in said
+    assert "1 image in no folder of a class passed over, first loose.png" in said

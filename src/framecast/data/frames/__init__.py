@@ -2,6 +2,7 @@
 
 from ._augment import Augment as Augment
 from ._fit_scale import fit_scale as fit_scale
+from ._folder import SplitBy as SplitBy
 from ._folder import recordings as recordings
 from ._folder import split_recordings as split_recordings
 from ._frame_options import FrameOptions as FrameOptions

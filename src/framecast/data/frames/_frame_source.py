@@ -7,8 +7,8 @@ from pathlib import Path
 from framecast.runs import Scale, Split
 
 from .._split import record_split, recorded_parts
-from ..reading import ReadingOptions
-from ._folder import all_recordings, split_recordings
+from ..reading import ReadingOptions, split_span
+from ._folder import SplitBy, all_recordings, split_recordings
 from ._reading import Recording, read_recording
 
 
@@ -52,6 +52,8 @@ class RecordingFolder(FrameSource):
         fractions: parts for training, validation and test; positive, with a sum of 1.
         seed: another seed, another split.
         options: how to read files that do not say it themselves.
+        split_by: ``"recordings"`` or ``"time"``. Default: by time if there is one recording alone.
+        window: number of frames of a window, the gap between parts of a recording that is split by time.
     """
 
     def __init__(
@@ -60,8 +62,11 @@ class RecordingFolder(FrameSource):
         fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
         seed: int = 0,
         options: ReadingOptions | None = None,
+        split_by: SplitBy | None = None,
+        window: int = 1,
     ) -> None:
         self.folder, self.fractions, self.seed, self.options = folder, fractions, seed, options
+        self.split_by, self.window = split_by, window
         self._record: Split | None = None
         self._parts: dict[str, list[Path]] | None = None
 
@@ -71,7 +76,9 @@ class RecordingFolder(FrameSource):
             if self._record is not None:
                 paths = all_recordings(self.folder, self.options)
                 self._parts = recorded_parts(self._record, self.folder, paths, "recordings")
-            self._parts = self._parts or split_recordings(self.folder, self.fractions, self.seed, self.options)
+            self._parts = self._parts or split_recordings(
+                self.folder, self.fractions, self.seed, self.options, self.split_by, self.window
+            )
             self._record = record_split(self.folder, self._parts)
         return self._parts[part]
 
@@ -80,9 +87,12 @@ class RecordingFolder(FrameSource):
         return read_recording(recording, grayscale, reduce, self.options)
 
     def describe(self, part: str) -> str:
-        """Say how many recordings of which folder there are."""
-        count = len(self.recordings(part))
-        return f"{Path(self.folder).name}: {count} recording{'s' * (count > 1)} that no other split has a frame of"
+        """Say how many recordings of which folder there are, and what keeps the parts apart."""
+        paths = self.recordings(part)
+        recordings = f"{Path(self.folder).name}: {len(paths)} recording{'s' * (len(paths) > 1)}"
+        if split_span(paths[0])[1] is None:
+            return f"{recordings} that no other split has a frame of"
+        return f"{recordings}, split by time: no window reaches into another split"
 
     def split(self) -> Split | None:
         """Return the paths of each part, as they were when the folder was listed."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..frames import RecordingFolder
+from ..frames import RecordingFolder, SplitBy
 from ..reading import ReadingOptions, check_missing
 from ._recording_data import RecordingData
 
@@ -16,6 +16,8 @@ class FrameData(RecordingData):
         folder: folder that holds recordings (subfolders of images, GIF, TIFF stacks, arrays, video), or subfolders
             train, val and test that do.
         fractions: parts of the recordings for training, validation and test, unless subfolders say it.
+        split_by: "recordings", so that no recording is in two parts, or "time": the beginning of each recording is for
+            training, its end for the test, with gaps of a window. Default: by time if there is one recording alone.
         missing: values, or ranges [low, high], that stand for no value, such as -9999. Default: what files say.
         layout: axes of arrays, where shapes leave it open: N clips, T time, C channels, H height, W width; Moving MNIST
             is TNHW.
@@ -27,6 +29,7 @@ class FrameData(RecordingData):
 
     folder: str = field(kw_only=False)
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    split_by: SplitBy | None = None
     missing: float | list[float | tuple[float, float]] | None = None
     layout: str | None = None
     variable: str | None = None
@@ -34,7 +37,14 @@ class FrameData(RecordingData):
     def __post_init__(self) -> None:
         super().__post_init__()
         options = ReadingOptions(self.layout, self.variable, missing=check_missing(self.missing))
-        self.source = RecordingFolder(self.folder, self.fractions, self.seed, options)
+        self.source = RecordingFolder(
+            self.folder,
+            self.fractions,
+            self.seed,
+            options,
+            self.split_by,
+            self.input_frames + max(self._horizon("train"), self._horizon("test")),
+        )
 
     def describe(self, split: str) -> dict[str, Any]:
         """Say what the data of a split are. Call only after :meth:`setup`."""

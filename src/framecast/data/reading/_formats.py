@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ._clips import clip_path, file_of, split_clip
 from ._frame_file import FileError, FrameFile, LayoutError, ReadingOptions
+from ._span import Span, split_span
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ _FOLDER = Format("folder of images", (), "_image_folder:ImageFolderFile")
 
 def format_of(path: Path) -> Format | None:
     """Return the format of a path, by its ending; None if it is unknown."""
-    name = file_of(path).name.lower()
+    name = file_of(split_span(path)[0]).name.lower()
     return next((format for format in FORMATS if name.endswith(format.endings)), None)
 
 
@@ -90,7 +91,7 @@ def open_frames(path: str | Path, options: ReadingOptions | None = None) -> Fram
     """Open a file, a clip of it, or a folder of images, to read its frames.
 
     Args:
-        path: the file, a clip of it such as ``all.npy#3``, or the folder.
+        path: the file, a clip of it such as ``all.npy#3``, or the folder; with ``@0:70`` at the end frames 0 to 69.
         options: how to read it where it does not say so itself.
 
     Raises:
@@ -98,7 +99,9 @@ def open_frames(path: str | Path, options: ReadingOptions | None = None) -> Fram
         ImportError: if the library of its format is not installed.
         ValueError: if the ending is unknown, or the file holds what cannot be read.
     """
-    path = Path(path)
+    path, span = split_span(Path(path))
+    if span is not None:
+        return Span(open_frames(path, options), *span)
     file, clip = split_clip(path)
     format = format_of(file) or (_FOLDER if file.is_dir() else None)
     if not file.exists() or (clip is not None and format is not None and not format.is_array):
