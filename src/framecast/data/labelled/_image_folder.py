@@ -142,9 +142,8 @@ def image_classes(folder: str | Path) -> dict[str, list[Path]]:
     note_unknown(folder, unknown)
     loose = images(folder)
     if loose:
-        note(
-            f"{folder}: {len(loose)} image{'s' * (len(loose) > 1)} in no folder of a class passed over, first {loose[0].name}"
-        )
+        count = f"{len(loose)} image{'s' * (len(loose) > 1)}"
+        note(f"{folder}: {count} in no folder of a class passed over, first {loose[0].name}")
     return classes
 
 
@@ -194,7 +193,8 @@ def split_image_folder(
 
     Raises:
         FileNotFoundError: if there is no such folder, or only some of the three subfolders.
-        ValueError: if a class has too few images, there are too few classes, the fractions do not fit, or the folder differs from the record.
+        ValueError: if a class has too few images, there are too few classes, the fractions do not fit, or the folder
+            differs from the record.
     """
     if split_by not in ("images", "classes"):
         raise ValueError(f"`split_by` (={split_by!r}) must be images or classes")
