@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from framecast.cli import main
+from framecast.data import _note
 from framecast.runs import RunFolder
 
 SHORT = ["--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"]
@@ -126,6 +127,7 @@ def test_added_files_change_no_score(case, capsys):
     assert main(["test", "--run", str(place / "run"), *folder]) == 0
     assert "framecast: note: " in capsys.readouterr().err
     assert alike(metrics(place / "run", "test"), metrics(place / "run", "test-2"))
+    _note._SAID.clear()  # as in a process of its own
     assert main(["validate", "--run", str(place / "run"), *folder]) == 0
     assert "framecast: note: " in capsys.readouterr().err
     (place / "run" / "split.json").unlink()  # without the record they do

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._clips import clip_path, file_of, split_clip
-from ._frame_file import FileError, FrameFile, LayoutError, ReadingOptions
+from ._frame_file import FileError, FrameFile, LayoutError, ReadingOptions, guarded
 from ._span import Span, split_span
 
 
@@ -38,7 +38,8 @@ class Format:
         opener: Callable[[Path, ReadingOptions], FrameFile] = getattr(
             importlib.import_module(f"{__package__}.{module}"), name
         )
-        return opener(path, options)
+        with guarded(path, f"file of {self.name}"):
+            return opener(path, options)
 
 
 _FILMS = (

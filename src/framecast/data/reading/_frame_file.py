@@ -3,13 +3,15 @@
 Shape letters: T time, C channels, H height, W width.
 """
 
+import functools
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -92,6 +94,19 @@ class FrameFile(ABC):
     clips: int = 1
     has_palette: bool = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let ``read`` raise nothing but our own errors, whatever its library raises for a damaged file."""
+        super().__init_subclass__(**options)
+        decode: Callable[..., np.ndarray] = cls.read
+
+        @functools.wraps(decode)
+        def read(self: FrameFile, start: int = 0, stop: int | None = None) -> np.ndarray:
+            with guarded(self.path, "file of frames"):
+                return decode(self, start, stop)
+
+        if "read" in cls.__dict__:
+            cls.read = read  # type: ignore[method-assign]
+
     def __init__(self, path: Path, options: ReadingOptions) -> None:
         self.path, self.options = path, options
         self.missing: tuple[Missing, ...] = options.missing
@@ -142,4 +157,24 @@ def reading(path: Path, noun: str) -> Iterator[None]:
     except (FileError, FileNotFoundError, ImportError):
         raise
     except Exception as error:
+        raise FileError(f"{path} is not a readable {noun}: {error}") from error
+
+
+@contextmanager
+def guarded(path: Path, noun: str) -> Iterator[None]:
+    """Turn whatever else a reader lets through into :class:`FileError`.
+
+    A ``ValueError`` that names the file or an option stays as it is.
+
+    Args:
+        path: the file.
+        noun: what it should be, for the message.
+    """
+    try:
+        yield
+    except (FileError, FileNotFoundError, ImportError):
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and (path.name in str(error) or "`" in str(error)):
+            raise
         raise FileError(f"{path} is not a readable {noun}: {error}") from error
