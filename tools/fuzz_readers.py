@@ -107,7 +107,7 @@ def _codec(name: str) -> Callable[[np.ndarray], bytes]:
 def _matlab(path: Path, values: np.ndarray) -> None:
     from scipy.io import savemat
 
-    savemat(path, {"frames": values})
+    savemat(path, {"frames": values[:, :9].transpose(1, 2, 0)})  # MATLAB's order, which square frames tell
 
 
 def _hdf5(path: Path, values: np.ndarray) -> None:
