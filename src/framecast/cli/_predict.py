@@ -72,7 +72,7 @@ def predict(
     forecaster = load_as(Forecaster, ckpt_path, device)
     gray = forecaster.grayscale if grayscale is None else grayscale
     gaps = forecaster.missing if missing is None else check_missing(missing)
-    options = ReadingOptions(layout, variable, missing=gaps)
+    options = ReadingOptions(layout, variable, forecaster.ground, gaps)
     _refuse_many(input, options)
     recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce, options=options)
     frames = recording.frames

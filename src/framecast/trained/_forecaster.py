@@ -33,6 +33,7 @@ class Forecaster:
         reduce: factor by which the training frames were block-averaged.
         grayscale: whether their colours were turned into one channel.
         missing: values, or ranges ``(low, high)``, that stood for no value in the training data.
+        ground: what transparent pixels of the training data were laid on; None if each recording chose its own.
         fill: what the network sees where there is no value, in unit scale.
         mask_channel: whether it also sees which pixels have a value, see :func:`framecast.models.fill_gaps`.
     """
@@ -48,6 +49,7 @@ class Forecaster:
         reduce: int = 1,
         grayscale: bool = False,
         missing: Sequence[Missing] = (),
+        ground: float | tuple[float, ...] | None = None,
         fill: float = 0.0,
         mask_channel: bool = False,
     ) -> None:
@@ -55,6 +57,7 @@ class Forecaster:
         self.channels = int(network.channels) // (1 + mask_channel) if channels is None else channels  # type: ignore[arg-type]
         self.input_frames, self.reduce, self.grayscale = input_frames, reduce, grayscale
         self.missing, self.fill, self.mask_channel = check_missing(missing), fill, mask_channel
+        self.ground = ground
 
     @classmethod
     def from_checkpoint(
@@ -68,7 +71,7 @@ class Forecaster:
         about = checkpoint["framecast"]
         network = trained_network(checkpoint, path, network, device)
         data = about.get("data", {})
-        names = ("channels", "input_frames", "reduce", "grayscale", "missing")
+        names = ("channels", "input_frames", "reduce", "grayscale", "missing", "ground")
         options = {name: data[name] for name in names if name in data}
         options |= {name: about[name] for name in ("fill", "mask_channel") if name in about}
         if about.get("loss") not in LOSSES:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from framecast.data import ReadingOptions, open_frames, read_image, read_recording
+from framecast.data import FrameData, ReadingOptions, open_frames, read_image, read_recording
 
 rng = np.random.default_rng(0)
 GREY = rng.integers(256, size=(5, 7), dtype=np.uint8)
@@ -378,3 +378,17 @@ def test_text_of_a_png_is_no_obstacle(tmp_path):
     info.add_text("Software", "a program")
     Image.fromarray(GREY).save(tmp_path / "a.png", pnginfo=info)
     assert np.array_equal(frames_of(tmp_path / "a.png")[0][0, 0], GREY)
+
+
+def test_the_ground_is_an_option_of_data(tmp_path):
+    """Its shares of white are what the network sees through transparent pixels, and go with the run."""
+    for clip in range(3):
+        (tmp_path / str(clip)).mkdir()
+        for frame in range(4):
+            Image.fromarray(glyph((0, 0, 0), 255)).save(tmp_path / str(clip) / f"{frame}.png")
+    for ground in (None, 0.2):
+        options = {"input_frames": 2, "horizon": 2, "scale": (0.0, 255.0), "grayscale": True}
+        data = FrameData(str(tmp_path), ground=ground, **options)
+        data.setup()
+        assert abs(data.test_set[0]["input"].max().item() - (1 if ground is None else ground)) < 1e-6
+        assert data.describe("train").get("ground") == ground

@@ -22,6 +22,8 @@ class FrameData(RecordingData):
         layout: axes of arrays, where shapes leave it open: N clips, T time, C channels, H height, W width; Moving MNIST
             is TNHW.
         variable: name of the array of frames in files that hold several.
+        ground: what shows through transparent pixels, from 0 (black) to 1 (white), one number or three. Default: white,
+            or black if what is drawn is itself nearly white.
 
     Raises:
         ValueError: if a number is out of its range, or (in ``setup``) the recordings do not fit together.
@@ -33,10 +35,11 @@ class FrameData(RecordingData):
     missing: float | list[float | tuple[float, float]] | None = None
     layout: str | None = None
     variable: str | None = None
+    ground: float | tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        options = ReadingOptions(self.layout, self.variable, missing=check_missing(self.missing))
+        options = ReadingOptions(self.layout, self.variable, self.ground, check_missing(self.missing))
         self.source = RecordingFolder(
             self.folder,
             self.fractions,
@@ -49,4 +52,5 @@ class FrameData(RecordingData):
     def describe(self, split: str) -> dict[str, Any]:
         """Say what the data of a split are. Call only after :meth:`setup`."""
         missing = check_missing(self.missing)
-        return super().describe(split) | ({"missing": list(missing)} if missing else {})
+        about = super().describe(split) | ({"missing": list(missing)} if missing else {})
+        return about | ({} if self.ground is None else {"ground": self.ground})
