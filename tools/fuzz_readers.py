@@ -184,13 +184,13 @@ def read(path: Path) -> str:
             str(file.notes), file.times, file.kind()
     except OWN as error:
         return "refused" if path.name in str(error) else f"fault: does not name the file: {error!r}"
-    except Exception as error:
+    except (Exception, _SlowError) as error:
         return f"fault: {type(error).__name__}: {error}\n" + "".join(traceback.format_tb(error.__traceback__)[-3:])
     return "read"
 
 
-class _SlowError(Exception):
-    pass
+class _SlowError(BaseException):
+    """No ``Exception``: a reader must not take it for an error of its library."""
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
