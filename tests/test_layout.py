@@ -10,6 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "framecast"
 
+# Libraries of the extra `files`, which the reading layer imports by name.
+FILES = {"tifffile", "imagecodecs", "h5py", "netCDF4", "zarr", "scipy"}
 # Room: what it may import beside the standard library, `framecast._extras` and itself.
 RULES = {
     "functional": {"torch"},
@@ -18,11 +20,11 @@ RULES = {
     "losses": {"torch", "pytorch_metric_learning"},
     "metrics": {"numpy", "torch", "torchmetrics", "sklearn"},
     "models": {"torch", "nn", "functional"},
-    "data": {"runs", "numpy", "torch", "lightning", "sklearn", "PIL", "av", "pysteps", "xarray"},
+    "data": {"runs", "numpy", "torch", "lightning", "sklearn", "PIL", "av", "pysteps", "xarray"} | FILES,
     "tasks": {"runs", "numpy", "torch", "lightning", "models", "losses", "metrics"},
     "runs": {"numpy", "torch"},
     "trained": {"runs", "numpy", "torch", "models", "data", "losses"},
-    "report": {"runs", "numpy", "PIL", "metrics", "matplotlib", "jinja2"},
+    "report": {"runs", "numpy", "PIL", "metrics", "matplotlib", "jinja2", "yaml"},
 }
 # What ties the rooms together and may import all of them, within functions too. Nothing else is exempt from any rule.
 TIES = {"__init__", "jobs", "cli"}

@@ -140,7 +140,8 @@ def test_mse_and_frames_of_ones_own(tmp_path, capsys):
     assert 0 < low < 15 < 25 < high < 40
     values = framecast.load(run / "checkpoints" / "last.ckpt").predict(np.load(data / "recording0.npy"), horizon=2)
     assert values.shape == (2, 10, 11)
-    assert 0 < values.mean() < 40
+    assert np.isnan(values[:, :2]).all()
+    assert 0 < values[:, 2:].mean() < 40
     assert main(["report", "--run", str(run)]) == 0
 
 

@@ -16,10 +16,33 @@ _SCAFFOLD = (
 )
 
 
+_KINDS = (ValueError, OSError, ImportError, OverflowError, MemoryError, argparse.ArgumentError)
+_NAMES = {
+    "MisconfigurationException",  # of Lightning
+    "ProcessRaisedException",  # of torch, with the trace of another process
+    "OutOfMemoryError",  # of torch
+    "DecompressionBombError",  # of Pillow
+    "YAMLError",
+    "TrainingDivergedError",
+}
+_LIBRARIES = ("torch", "lightning", "pytorch_lightning", "lightning_fabric", "jsonargparse", "PIL", "torchmetrics")
+
+
 def is_callers(error: Exception) -> bool:
-    """Return whether an error is the caller's to mend, and no fault of the program's own."""
-    kinds = (ValueError, OSError, ImportError, OverflowError, argparse.ArgumentError)
-    return isinstance(error, kinds) or type(error).__name__ in ("MisconfigurationException", "TrainingDivergedError")
+    """Return whether an error is the caller's to mend, and no fault of the program's own.
+
+    What a library refuses is the caller's to mend as well: a precision, a device, a size that it cannot do.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, _KINDS) or bool(names & _NAMES) or _raised_by(error) in _LIBRARIES
+
+
+def _raised_by(error: Exception) -> str:
+    """Return the package whose code raised an error; that of a compiled operator is the package that called it."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return "" if frame is None else str(frame.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def one_line(error: BaseException) -> str:
@@ -31,4 +54,8 @@ def one_line(error: BaseException) -> str:
     """
     lines = (line.strip().removeprefix("- ") for line in str(error).splitlines())
     gist = [line for line in lines if line and not line.startswith(_SCAFFOLD)]
-    return re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(gist)) or type(error).__name__
+    text = re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(gist)) or type(error).__name__
+    library = "" if isinstance(error, _KINDS) or not isinstance(error, Exception) else _raised_by(error)
+    if library in _LIBRARIES:
+        return f"{library} raised {type(error).__name__}: {text} (FRAMECAST_TRACEBACK=1 shows where)"
+    return text

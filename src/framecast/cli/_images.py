@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from framecast.data import recordings
-from framecast.data.frames import IMAGE_ENDINGS, natural_key
+from framecast.data import gathered_notes, note, recordings
+from framecast.data.reading import IMAGE_ENDINGS, natural_key
 from framecast.trained import Matcher
 
 
@@ -39,14 +38,14 @@ def _images(folder: Path) -> list[Path]:
 
 def read_items(matcher: Matcher, paths: Sequence[Path], invert: bool) -> list[np.ndarray]:
     """Read images or clips, and point out those that seem to be of the other polarity."""
-    items = [matcher.read(path, invert=invert) for path in paths]
+    with gathered_notes():
+        items = [matcher.read(path, invert=invert) for path in paths]
     inverted = [path for path, item in zip(paths, items, strict=True) if matcher.seems_inverted(item)]
     if inverted:
         more = f" and {len(inverted) - 1} more" * (len(inverted) > 1)
         now = ", once light and dark are exchanged" if invert else ""
-        print(
-            f"framecast: note: mostly light{now}: {inverted[0]}{more}; the model was trained on light things on a dark "
-            "ground: see --invert",
-            file=sys.stderr,
+        note(
+            f"mostly light{now}: {inverted[0]}{more}; the model was trained on light things on a dark ground: see "
+            "--invert"
         )
     return items

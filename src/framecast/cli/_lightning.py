@@ -20,6 +20,8 @@ from framecast.runs import ResultFolder, RunFolder, Scale, Split, read_checkpoin
 from framecast.tasks import LastCheckpoint, Task, TrainingDivergedError
 
 from ._parser import Parser
+from ._paths import make_absolute
+from ._progress import epochs_of, limit_reached
 
 
 class _SaveConfig(SaveConfigCallback):
@@ -96,6 +98,10 @@ class CommandLine(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder and the checkpoint, before anything is built."""
         config = self.config[self.subcommand]
+        make_absolute(config.data)
+        for name in ("accumulate_grad_batches", "check_val_every_n_epoch"):
+            if config.trainer[name] == 0:
+                raise ValueError(f"`trainer.{name}` (=0) must be at least 1")
         if config.run is not None:
             self.folder = RunFolder(config.run)
         if self.subcommand == "fit":
@@ -111,6 +117,7 @@ class CommandLine(LightningCLI):
         if config.ckpt_path is not None:
             checkpoint = read_checkpoint(config.ckpt_path)
             self.about, self.step = checkpoint["framecast"], checkpoint["global_step"]
+            self.epochs = epochs_of(checkpoint)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Put logs and checkpoints into the run's folder."""
@@ -164,6 +171,11 @@ class CommandLine(LightningCLI):
     def fit(self, **kwargs: Any) -> None:
         """Train; if the loss becomes NaN or infinite, say which checkpoint is still good."""
         if self.resumes:
+            limit = limit_reached(self.trainer.max_steps, self.trainer.max_epochs, self.step, self.epochs)
+            if limit is not None:
+                more = _command("fit", self.folder, "--ckpt_path", "last", limit.option, str(limit.longer))
+                print(f"{self.folder} is already finished: {limit.words}\ngo on with, for example: {more}")
+                return
             print(f"resuming {self.folder} at step {self.step}")
         try:
             self.trainer.fit(**kwargs)

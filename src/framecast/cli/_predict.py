@@ -5,11 +5,24 @@ Shape letters: T input frames, K forecast frames, C channels, H height, W width.
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 
-from framecast.data import Recording, fresh_folder, read_recording, write_animation, write_recording
+from framecast.data import (
+    ReadingOptions,
+    Recording,
+    check_missing,
+    fresh_folder,
+    note,
+    read_recording,
+    recordings,
+    write_animation,
+    write_recording,
+)
+from framecast.data.reading import format_of
 from framecast.jobs import load_as
 from framecast.runs import Scale
 from framecast.trained import Forecaster
@@ -32,39 +45,80 @@ def predict(
     input_frames: int | None = None,
     scale: tuple[float, float] | None = None,
     grayscale: bool | None = None,
+    missing: float | list[float | tuple[float, float]] | None = None,
+    layout: str | None = None,
+    variable: str | None = None,
     device: str = "cpu",
 ) -> None:
     """Forecast the frames that follow a recording of the user's own.
 
     Writes the frames as images, all of them as forecast.npy, and an animation: input with a grey edge, forecast with
-    an orange one.
+    an orange one. A pixel that has no value in any of the frames seen has none in the forecast: NaN in forecast.npy and
+    in images of floating point, and in images of whole numbers the first of ``missing``.
 
     Args:
         ckpt_path: the checkpoint of a trained forecaster.
-        input: a folder of images, a GIF, a TIFF stack, a .npy (T, H, W) or (T, C, H, W), or a video.
+        input: a folder of images, a GIF, a TIFF stack, an array (T, H, W) or (T, C, H, W), or a video.
         output: the folder to write into; it must not hold anything yet.
         horizon: number of frames to forecast.
         input_frames: number of last frames to forecast from, by default as many as in training.
         scale: the input's own low and high value, where they differ from those of the training data.
         grayscale: turn colour into one channel, by default as in training.
+        missing: values, or ranges [low, high], that stand for no value, by default as in training.
+        layout: axes of an array, where its shape leaves them open: N clips, T time, C channels, H height, W width.
+        variable: name of the array of frames in a file that holds several.
         device: where to run the network.
     """
     forecaster = load_as(Forecaster, ckpt_path, device)
     gray = forecaster.grayscale if grayscale is None else grayscale
-    recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce)
+    gaps = forecaster.missing if missing is None else check_missing(missing)
+    options = ReadingOptions(layout, variable, forecaster.ground, gaps)
+    _refuse_many(input, options)
+    recording = read_recording(input, grayscale=gray, reduce=forecaster.reduce, options=options)
     frames = recording.frames
     if frames.shape[1] == 3 and forecaster.channels == 1:
         raise ValueError(f"{input} is in colour, but the model takes 1 channel; add --grayscale true")
     own = None if scale is None else Scale(float(scale[0]), float(scale[1]))
     if own is None:
         _warn_of_another_scale(recording, forecaster.scale)
-    forecast = forecaster.predict(frames, horizon, scale=own, input_frames=input_frames)
+    forecast = forecaster.predict(frames, horizon, scale=own, input_frames=input_frames, missing=())
     folder = fresh_folder(output)
-    write_recording(folder, forecast, recording.dtype)
+    write_recording(folder, forecast, *_storage(recording, np.isnan(forecast).any()))
     used = frames[-(input_frames or forecaster.input_frames) :]
     write_animation(folder / "animation.gif", _animation(used, forecast, own or forecaster.scale))
     size = "x".join(map(str, forecast.shape[-2:]))
     print(f"{len(forecast)} frames of {size} from the last {len(used)} of {recording.name}: {folder}")
+
+
+def _refuse_many(input: str, options: ReadingOptions) -> None:
+    """Say what to forecast from where a folder holds several recordings.
+
+    Raises:
+        ValueError: if it does; the text names them.
+    """
+    folder = Path(input)
+    if not folder.is_dir() or format_of(folder) is not None:
+        return
+    paths = recordings(folder, options)
+    if paths == [folder]:
+        return
+    more = f", or another of its {len(paths)}" if len(paths) > 1 else ""
+    first = shlex.quote(str(paths[0]))
+    names = ", ".join(path.relative_to(folder).as_posix() for path in paths[:8]) + ", ..." * (len(paths) > 8)
+    raise ValueError(f"{input} is a folder of recordings ({names}): forecast from one of them, --input {first}{more}")
+
+
+def _storage(recording: Recording, has_gaps: bool) -> tuple[np.dtype, float | None]:
+    """Return type and code for no value to write a forecast with: the input's, or float32 where it has no code."""
+    if not has_gaps or recording.dtype.kind not in "iu":
+        return recording.dtype, None
+    limits = np.iinfo(recording.dtype)
+    codes = (value for value in recording.missing if not isinstance(value, tuple))
+    code = next((value for value in codes if limits.min <= value <= limits.max and value % 1 == 0), None)
+    if code is None:
+        note(f"the forecast has no value where {recording.name} has none: it is written as float32, with NaN")
+        return np.dtype(np.float32), None
+    return recording.dtype, code
 
 
 def _warn_of_another_scale(recording: Recording, scale: Scale) -> None:

@@ -28,6 +28,7 @@ def run(args: list[str]) -> None:
     """Run ``fit``, ``validate`` or ``test`` with the arguments of the command line."""
     _quieten()
     from ._lightning import CommandLine
+    from ._short_names import is_match_data, with_images
     from ._version_0_1 import current_config
 
     names = values_of(args, _CONFIG)
@@ -37,6 +38,8 @@ def run(args: list[str]) -> None:
         if not folder.config.is_file():
             raise FileNotFoundError(f"{folder} holds no run: there is no {folder.config.name}; name one with --config")
         args = [args[0], "--config", current_config(folder.config), *args[1:]]
+    if is_match_data(args):
+        args = with_images(args)
     CommandLine(folder or RunFolder(f"runs/{Path(names[-1]).stem if names else 'unnamed'}"), args)
 
 

@@ -42,6 +42,8 @@ def current_config(path: Path) -> str:
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a configuration: it holds no text in UTF-8") from error
     except yaml.YAMLError:
         return None  # the parser of the command line says what is wrong
 

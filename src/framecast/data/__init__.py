@@ -2,6 +2,8 @@
 
 from framecast.runs import Scale as Scale
 
+from ._note import gathered_notes as gathered_notes
+from ._note import note as note
 from .digits import Digits as Digits
 from .digits import MovingDigitClips as MovingDigitClips
 from .digits import MovingDigits as MovingDigits
@@ -48,3 +50,9 @@ from .modules import FramesDataModule as FramesDataModule
 from .modules import MatchData as MatchData
 from .modules import MovingMNISTData as MovingMNISTData
 from .modules import RecordingData as RecordingData
+from .reading import FrameFile as FrameFile
+from .reading import Missing as Missing
+from .reading import ReadingOptions as ReadingOptions
+from .reading import check_missing as check_missing
+from .reading import open_frames as open_frames
+from .reading import to_float as to_float

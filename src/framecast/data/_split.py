@@ -1,15 +1,17 @@
 """The split of a folder's files into three parts: by subfolders, by shares, or as a run recorded it."""
 
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from framecast.runs import PARTS, Split, SplitItem
 
 from ._checks import check_seed
+from ._note import note
+from .reading import file_of, split_span
 
 
 def split_subfolders(folder: Path) -> dict[str, Path]:
@@ -32,26 +34,29 @@ def check_fractions(fractions: tuple[float, float, float], seed: int) -> None:
         raise ValueError(f"`fractions` (={fractions}) must be positive and have a sum of 1")
 
 
+Item = TypeVar("Item")
+
+
 def split_at_random(
-    paths: Sequence[Path], fractions: tuple[float, float, float], seed: int, least: int
-) -> dict[str, list[Path]]:
-    """Shuffle paths by a seed and share them out, at least ``least`` to each part.
+    items: Sequence[Item], fractions: tuple[float, float, float], seed: int, least: int
+) -> dict[str, list[Item]]:
+    """Shuffle paths, or classes, by a seed and share them out, at least ``least`` to each part.
 
     Args:
-        paths: the paths, at least three times ``least``.
+        items: what is shared out, at least three times ``least``.
         fractions: parts for training, validation and test.
         seed: another seed, another split.
-        least: fewest paths of a part.
+        least: fewest items of a part.
 
     Returns:
-        The paths by part, each part in the order of ``paths``.
+        The items by part, each part in the order of ``items``.
     """
-    val, test = (max(least, round(fraction * len(paths))) for fraction in fractions[1:])
-    while val + test > len(paths) - least:  # rounding may leave too little to train on
+    val, test = (max(least, round(fraction * len(items))) for fraction in fractions[1:])
+    while val + test > len(items) - least:  # rounding may leave too little to train on
         val, test = (val - 1, test) if val > test else (val, test - 1)
-    order = np.random.default_rng(seed).permutation(len(paths)).tolist()
+    order = np.random.default_rng(seed).permutation(len(items)).tolist()
     indices = {"train": order[val + test :], "val": order[:val], "test": order[val : val + test]}
-    return {part: [paths[index] for index in sorted(indices[part])] for part in PARTS}
+    return {part: [items[index] for index in sorted(indices[part])] for part in PARTS}
 
 
 def record_split(folder: str | Path, parts: Mapping[str, Sequence[Path]]) -> Split:
@@ -61,7 +66,7 @@ def record_split(folder: str | Path, parts: Mapping[str, Sequence[Path]]) -> Spl
         folder: the folder of data.
         parts: paths inside it, by part.
     """
-    return Split(str(folder), *(tuple(SplitItem.of(path, Path(folder)) for path in parts[part]) for part in PARTS))
+    return Split(str(folder), *(tuple(_item(path, Path(folder)) for path in parts[part]) for part in PARTS))
 
 
 def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun: str) -> dict[str, list[Path]] | None:
@@ -84,12 +89,14 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
         ValueError: if a recorded path is gone, or of another size.
     """
     root = Path(folder)
-    items = {path.relative_to(root).as_posix(): SplitItem.of(path, root) for path in paths}
+    items = {path.relative_to(root).as_posix(): _item(path, root) for path in paths}
     parts = split.parts()
     recorded = {item.path: item for part in PARTS for item in parts[part]}
+    wholes = {split_span(root / path)[0] for path in recorded}  # recordings that were split by time count as one
+    items |= {path: _item(root / path, root) for path in recorded if split_span(root / path)[0] in paths}
     is_renamed = root != Path(split.folder)
     if not any(path in items and (items[path] == item or not is_renamed) for path, item in recorded.items()):
-        _note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
+        note(f"{folder} holds none of the {len(recorded)} {noun} that the run was trained with: it is split anew")
         return None
     for path, item in recorded.items():
         if path not in items:
@@ -99,15 +106,15 @@ def recorded_parts(split: Split, folder: str | Path, paths: Sequence[Path], noun
                 f"{root / path} has {items[path].size:,} bytes, but had {item.size:,} when the run recorded its split: "
                 "put the old one back, or name a folder of other data"
             )
-    new = [path for path in items if path not in recorded]
+    new = [path for path in paths if path not in wholes]
     if new:
-        _note(
-            f"{len(new)} of the {len(items)} {noun} in {folder} are new since the run recorded its split and are "
-            f"passed over, first {new[0]}"
+        note(
+            f"{len(new)} of the {len(paths)} {noun} in {folder} are new since the run recorded its split and are "
+            f"passed over, first {new[0].relative_to(root).as_posix()}"
         )
     return {part: [root / item.path for item in parts[part]] for part in PARTS}
 
 
-@rank_zero_only
-def _note(text: str) -> None:
-    print(f"framecast: note: {text}", file=sys.stderr)
+def _item(path: Path, folder: Path) -> SplitItem:
+    """Record a path inside the folder of data; a clip, or a span, has the size of its file."""
+    return replace(SplitItem.of(file_of(split_span(path)[0]), folder), path=path.relative_to(folder).as_posix())

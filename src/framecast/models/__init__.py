@@ -7,6 +7,7 @@ from ._configured import plain as plain
 from ._conv_encoder import ConvEncoder as ConvEncoder
 from ._encoder_forecaster import EncoderForecaster as EncoderForecaster
 from ._encoders import ENCODERS as ENCODERS
+from ._gaps import fill_gaps as fill_gaps
 from ._lenet import LeNet as LeNet
 from ._rollout import Rollout as Rollout
 from ._siamese import Siamese as Siamese

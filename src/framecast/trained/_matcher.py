@@ -37,6 +37,9 @@ class Matcher:
         threshold: distance up to which two images are judged the same, as chosen on validation; NaN if none was.
         unit_length: whether embeddings are scaled to length 1.
         brightness: mean of training's images in unit scale; NaN if unknown.
+        ground: what transparent pixels of training's images were laid on; None if each chose its own.
+        value_range: values that became black and white in training's images of more than 8 bits; None if there were
+            none.
     """
 
     def __init__(
@@ -49,11 +52,14 @@ class Matcher:
         threshold: float = math.nan,
         unit_length: bool = False,
         brightness: float = math.nan,
+        ground: float | tuple[float, ...] | None = None,
+        value_range: tuple[float, float] | None = None,
     ) -> None:
         self.network = network.eval()
         self.size, self.channels = size, channels
         self.scale = scale or Scale(0.0, 255.0, "grey level", "uint8")
         self.threshold, self.unit_length, self.brightness = threshold, unit_length, brightness
+        self.ground, self.value_range = ground, value_range
 
     @classmethod
     def from_checkpoint(
@@ -77,6 +83,8 @@ class Matcher:
             threshold=about["threshold"],
             unit_length=about["unit_length"],
             brightness=about["brightness"],
+            ground=about["data"].get("ground"),
+            value_range=about["data"].get("value_range"),
         )
 
     @property
@@ -98,7 +106,7 @@ class Matcher:
             FileNotFoundError: if there is no such file.
             ValueError: if it cannot be read, or a clip's frames are of another size than training's.
         """
-        values = self._read_clip(path) if self.takes_clips else read_image(path, self.size, self.channels == 1)
+        values = self._read_clip(path) if self.takes_clips else self._read_image(path)
         return 255 - values if invert else values
 
     def seems_inverted(self, image: np.ndarray) -> bool:
@@ -149,6 +157,10 @@ class Matcher:
             raise ValueError("the checkpoint has no threshold, as nothing was validated in training")
         same: np.ndarray = self.distance(first, second) <= self.threshold
         return same
+
+    def _read_image(self, path: str | Path) -> np.ndarray:
+        grayscale = self.channels == 1
+        return read_image(path, self.size, grayscale, ground=self.ground, value_range=self.value_range)
 
     def _read_clip(self, path: str | Path) -> np.ndarray:
         recording = read_recording(path)

@@ -84,3 +84,13 @@ def test_animation_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match=r"`frames_per_second` \(=0\) must be above 0 and at most 50"):
         write_animation(tmp_path / "a.gif", good, frames_per_second=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_code_for_no_value_in_whole_numbers(tmp_path):
+    frames = np.full((1, 1, 2, 2), 3.0, np.float32)
+    frames[0, 0, 0, 0] = np.nan
+    write_recording(tmp_path / "coded", frames, "uint16", missing=65535)
+    assert np.asarray(Image.open(tmp_path / "coded" / "frame_0000.png").copy()).tolist() == [[65535, 3], [3, 3]]
+    assert np.isnan(np.load(tmp_path / "coded" / "forecast.npy")).sum() == 1
+    write_recording(tmp_path / "real", frames, "float32", missing=65535)
+    assert np.isnan(np.asarray(Image.open(tmp_path / "real" / "frame_0000.tiff").copy())).sum() == 1

@@ -1,8 +1,11 @@
+import shutil
+
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
-from framecast.data import read_image, read_image_folder, read_images, split_image_folder
+from framecast.data import ImageFolder, read_image, read_image_folder, read_images, split_image_folder
 
 rng = np.random.default_rng(0)
 
@@ -160,3 +163,114 @@ def test_classes_that_are_too_small(folder):
         split_image_folder(folder)
     with pytest.raises(ValueError, match=r"`fractions` \(=\(0\.5, 0\.5, 0\.5\)\) must be positive and have a sum of 1"):
         split_image_folder(folder, (0.5, 0.5, 0.5))
+
+
+def deep(folder, most, count=8):
+    """Two classes of images of 16 bits that fill the bits of a largest value, each image a part of them."""
+    for name in "ab":
+        for index in range(count):
+            values = rng.integers(most * (index + 1) // count + 1, size=(16, 16)).astype(np.uint16)
+            values[0, 0] = most * (index + 1) // count
+            save(folder / name / f"{index}.png", values)
+
+
+def test_deep_images_share_the_range_that_they_fill(tmp_path, capsys):
+    """12 bits in files of 16 keep 256 levels, and images keep their brightness among each other."""
+    deep(tmp_path, 4095)
+    images = read_image_folder(tmp_path, 16, grayscale=True).images
+    highest = images.reshape(16, -1).max(1)
+    assert highest.tolist() == [round(255 * (4095 * (index + 1) // 8) / 4095) for index in range(8)] * 2
+    assert len(np.unique(images)) > 250
+    note = "0.png: values of 0 to 4095 become 0 to 255, see `value_range` (and so in 15 more)"
+    assert note in capsys.readouterr().err
+    path = tmp_path / "a" / "7.png"
+    assert np.array_equal(read_image(path, 16, True, value_range=(0, 4095)), images[7])
+    assert read_image(path, 16, True, value_range=(4094, 4095)).max() == 255
+    with pytest.raises(ValueError, match=r"`value_range` \(=\(1, 1\)\) must be \(low, high\) with low < high"):
+        read_image(path, 16, value_range=(1, 1))
+
+
+def test_validation_and_matching_take_the_range_and_the_ground_of_training(tmp_path):
+    deep(tmp_path, 1023)
+    source = ImageFolder(str(tmp_path), 16, True)
+    assert source.reading() == {}
+    parts = source.load(0)
+    assert source.reading() == {"value_range": (0.0, 1023.0)}
+    for part in ("train", "val", "test"):
+        paths = source._paths[part]
+        expected = [np.asarray(Image.open(path)) for path in paths]
+        for values, image in zip(expected, getattr(parts, part).images, strict=True):
+            assert np.array_equal(image[0], np.round(values * (255 / 1023)))
+    source = ImageFolder(str(tmp_path), 16, True, ground=0.5, value_range=(0, 65535))
+    dark = source.load(0).train.images
+    assert dark.max() <= 4
+    assert source.reading() == {"ground": 0.5, "value_range": (0, 65535)}
+
+
+def test_real_and_negative_values_need_a_range(tmp_path, capsys):
+    real = save(tmp_path / "real.tif", np.array([[-1, 0], [1, 3]], np.float32))
+    assert read_image(real, 2, True, value_range=(-1, 1))[0].tolist() == [[0, 128], [255, 255]]
+    signed = save(tmp_path / "signed.tif", np.array([[-10, 0], [10, 30]], np.int32))
+    with pytest.raises(ValueError, match=r"signed\.tif holds negative values, .*: give `value_range`"):
+        read_image(signed, 2)
+    assert read_image(signed, 2, True, value_range=(-10, 10))[0].tolist() == [[0, 128], [255, 255]]
+    holes = save(tmp_path / "holes.tif", np.array([[np.nan, 0], [1, 3]], np.float32))
+    assert read_image(holes, 2, True, value_range=(-1, 1))[0].tolist() == [[0, 128], [255, 255]]
+    assert "holes.tif: pixels without a value become black" in capsys.readouterr().err
+
+
+def test_deep_colour(tmp_path):
+    values = rng.integers(4096, size=(8, 8, 3)).astype(np.uint16)
+    values[0, 0] = 4095
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))
+    expected = np.moveaxis(np.round(values * (255 / 4095)), -1, 0)
+    assert np.array_equal(read_image(tmp_path / "a.png", 8), expected)
+    luma = np.round(values @ [0.299, 0.587, 0.114] * (255 / 4095))
+    assert np.abs(read_image(tmp_path / "a.png", 8, grayscale=True)[0] - luma).max() <= 1
+
+
+def test_notes_of_many_images_are_one(tmp_path, capsys):
+    glyph = np.zeros((4, 4, 4), np.uint8)
+    glyph[1:3, 1:3, 3] = 255
+    paths = [save(tmp_path / f"{index}.png", glyph) for index in range(5)]
+    images = read_images(paths, 4)
+    assert images.max() == 255
+    assert images.min() == 0
+    err = capsys.readouterr().err
+    assert err.count("framecast: note:") == 1
+    assert "0.png: transparent pixels are laid on white, see `ground` (and 4 more alike)" in err
+
+
+def test_classes_can_be_the_unit_of_the_split(tmp_path):
+    for number in range(10):
+        for index in range(3):
+            save(tmp_path / f"face{number}" / f"{index}.png", grey(number))
+    parts, classes = split_image_folder(tmp_path, (0.6, 0.2, 0.2), split_by="classes")
+    assert classes == [f"face{number}" for number in range(10)]
+    labels = {part: {label for _, label in files} for part, files in parts.items()}
+    assert [len(labels[part]) for part in ("train", "val", "test")] == [6, 2, 2]
+    assert not labels["train"] & labels["val"]
+    assert not (labels["train"] | labels["val"]) & labels["test"]
+    assert sum(len(files) for files in parts.values()) == 30
+    assert parts != split_image_folder(tmp_path, (0.6, 0.2, 0.2), seed=1, split_by="classes")[0]
+    for number in range(5, 10):
+        shutil.rmtree(tmp_path / f"face{number}")
+    with pytest.raises(ValueError, match=r"has 5 classes, but to split by classes, .* need two each"):
+        split_image_folder(tmp_path, split_by="classes")
+    with pytest.raises(ValueError, match=r"`split_by` \(='faces'\) must be images or classes"):
+        split_image_folder(tmp_path, split_by="faces")
+
+
+def test_images_at_any_depth_are_of_the_class_at_the_top(tmp_path, capsys):
+    for name in ("cat", "dog"):
+        for index in range(6):
+            save(tmp_path / name / f"session{index}" / "a.png", grey(index))
+    save(tmp_path / "loose.png", grey(0))
+    for index in range(3):
+        (tmp_path / "cat" / f"{index}.heic").touch()
+    parts, classes = split_image_folder(tmp_path)
+    assert classes == ["cat", "dog"]
+    assert all(path.relative_to(tmp_path).parts[0] == classes[label] for part in parts.values() for path, label in part)
+    said = capsys.readouterr().err
+    assert "3 files with unknown endings passed over (3 .heic)" in said
+    assert "1 image in no folder of a class passed over, first loose.png" in said

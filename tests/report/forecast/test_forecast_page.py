@@ -110,6 +110,16 @@ def test_a_bare_run(tmp_path):
         write_report(tmp_path, output=tmp_path / "new")
 
 
+def test_a_run_with_a_logger_of_its_own(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "model: {class_path: framecast.tasks.Forecast}\n"
+        "trainer:\n  logger:\n  - class_path: lightning.pytorch.loggers.MLFlowLogger\n"
+    )
+    page = Page(write_report(tmp_path))
+    assert "The run has a logger of its own, MLFlowLogger, and no logs in its folder" in page.text
+    assert "has logged no loss yet" not in page.text
+
+
 def test_colour_masked_and_single_examples(make_run):
     page = Page(write_report(make_run(shape=(3, 40, 60), masked=True, examples=1, horizon=2)))
     assert "no data" in page.text

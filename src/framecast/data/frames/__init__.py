@@ -2,18 +2,13 @@
 
 from ._augment import Augment as Augment
 from ._fit_scale import fit_scale as fit_scale
+from ._folder import SplitBy as SplitBy
 from ._folder import recordings as recordings
 from ._folder import split_recordings as split_recordings
 from ._frame_options import FrameOptions as FrameOptions
 from ._frame_sequences import FrameSequences as FrameSequences
 from ._frame_source import FrameSource as FrameSource
 from ._frame_source import RecordingFolder as RecordingFolder
-from ._image_files import IMAGE_ENDINGS as IMAGE_ENDINGS
-from ._image_files import frame_count as frame_count
-from ._image_files import image_frames as image_frames
-from ._image_files import images as images
-from ._image_files import natural_key as natural_key
-from ._image_files import visible as visible
 from ._reading import Recording as Recording
 from ._reading import block_mean as block_mean
 from ._reading import read_recording as read_recording

@@ -7,7 +7,8 @@ from pathlib import Path
 from framecast.runs import Scale, Split
 
 from .._split import record_split, recorded_parts
-from ._folder import all_recordings, split_recordings
+from ..reading import ReadingOptions, split_span
+from ._folder import SplitBy, all_recordings, split_recordings
 from ._reading import Recording, read_recording
 
 
@@ -50,12 +51,22 @@ class RecordingFolder(FrameSource):
         folder: the folder.
         fractions: parts for training, validation and test; positive, with a sum of 1.
         seed: another seed, another split.
+        options: how to read files that do not say it themselves.
+        split_by: ``"recordings"`` or ``"time"``. Default: by time if there is one recording alone.
+        window: number of frames of a window, the gap between parts of a recording that is split by time.
     """
 
     def __init__(
-        self, folder: str | Path, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+        self,
+        folder: str | Path,
+        fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+        seed: int = 0,
+        options: ReadingOptions | None = None,
+        split_by: SplitBy | None = None,
+        window: int = 1,
     ) -> None:
-        self.folder, self.fractions, self.seed = folder, fractions, seed
+        self.folder, self.fractions, self.seed, self.options = folder, fractions, seed, options
+        self.split_by, self.window = split_by, window
         self._record: Split | None = None
         self._parts: dict[str, list[Path]] | None = None
 
@@ -63,20 +74,25 @@ class RecordingFolder(FrameSource):
         """Return the paths of a part; the folder is listed at the first call."""
         if self._parts is None:
             if self._record is not None:
-                paths = all_recordings(self.folder)
+                paths = all_recordings(self.folder, self.options)
                 self._parts = recorded_parts(self._record, self.folder, paths, "recordings")
-            self._parts = self._parts or split_recordings(self.folder, self.fractions, self.seed)
+            self._parts = self._parts or split_recordings(
+                self.folder, self.fractions, self.seed, self.options, self.split_by, self.window
+            )
             self._record = record_split(self.folder, self._parts)
         return self._parts[part]
 
     def read(self, recording: Path, grayscale: bool = False, reduce: int = 1) -> Recording:
         """Read a recording, see :func:`read_recording`."""
-        return read_recording(recording, grayscale, reduce)
+        return read_recording(recording, grayscale, reduce, self.options)
 
     def describe(self, part: str) -> str:
-        """Say how many recordings of which folder there are."""
-        count = len(self.recordings(part))
-        return f"{Path(self.folder).name}: {count} recording{'s' * (count > 1)} that no other split has a frame of"
+        """Say how many recordings of which folder there are, and what keeps the parts apart."""
+        paths = self.recordings(part)
+        recordings = f"{Path(self.folder).name}: {len(paths)} recording{'s' * (len(paths) > 1)}"
+        if split_span(paths[0])[1] is None:
+            return f"{recordings} that no other split has a frame of"
+        return f"{recordings}, split by time: no window reaches into another split"
 
     def split(self) -> Split | None:
         """Return the paths of each part, as they were when the folder was listed."""

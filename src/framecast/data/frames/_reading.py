@@ -1,20 +1,20 @@
-"""Reading recordings: folders of images, GIFs, animated PNGs, TIFF stacks, NumPy files and videos.
+"""Reading recordings into memory.
 
 Shape letters: T time, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from framecast._extras import require
-
 from .._checks import check_positive
-from ._image_files import IMAGE_ENDINGS, Frame, folder_frames, image_frames
+from .._note import note
+from ..reading import FrameFile, Missing, ReadingOptions, open_frames, rounding_note, to_float
+from ._rim import note_rim
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, of R, G, B
+_CHUNK = 16  # frames that are decoded at a time
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,22 @@ class Recording:
         frames: float32 ``(T, C, H, W)`` in the source's own scale, NaN where a value is missing.
         dtype: the type that the source stores.
         name: path of the source, for messages.
+        times: seconds ``(T,)`` of each frame; None if unknown.
+        start: date and time from which ``times`` count; None if unknown.
+        missing: values, or ranges ``(low, high)``, that stand for no value in the source.
     """
 
     frames: np.ndarray
     dtype: np.dtype
     name: str
+    times: np.ndarray | None = None
+    start: np.datetime64 | None = None
+    missing: tuple[Missing, ...] = ()
 
 
-def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -> Recording:
+def read_recording(
+    path: str | Path, grayscale: bool = False, reduce: int = 1, options: ReadingOptions | None = None
+) -> Recording:
     """Read a recording into memory.
 
     Images with a palette whose colours are all grey, as in most GIFs, have one channel; alpha is dropped; video is
@@ -40,9 +48,11 @@ def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -
 
     Args:
         path: a folder of images in natural order (frame2 before frame10), a GIF, animated PNG or TIFF stack, a
-            ``.npy`` file ``(T, H, W)`` or ``(T, C, H, W)``, or a video (extra ``video``).
+            ``.npy`` or ``.npz`` file ``(T, H, W)`` or ``(T, C, H, W)``, a video (extra ``video``), an HDF5, netCDF,
+            Zarr or MATLAB file (extra ``files``), or a clip of a file of many, ``all.npy#3``.
         grayscale: turn RGB into one channel: 0.299 R + 0.587 G + 0.114 B.
         reduce: replace blocks of this many pixels a side by their mean, see :func:`block_mean`.
+        options: how to read a file where it does not say so itself.
 
     Returns:
         The recording.
@@ -63,24 +73,28 @@ def read_recording(path: str | Path, grayscale: bool = False, reduce: int = 1) -
     """
     path = Path(path)
     check_positive("reduce", reduce)
-    first, frames, coloured = None, [], False
-    for frame in _source(path):
-        first = first or frame
-        if frame.kind() != first.kind():
-            raise ValueError(
-                f"{path}: all frames must have one size and type, "
-                f"but {first.name} is {first.kind()} and {frame.name} is {frame.kind()}"
-            )
-        coloured |= frame.colour
-        pixels = _gray(frame.values, path) if grayscale else frame.values
-        frames.append(block_mean(pixels, reduce) if reduce > 1 else pixels)
-    if first is None or first.values.size == 0:
-        raise ValueError(f"{path} holds no frames")
-    stacked = np.stack(frames) if coloured else np.stack(frames)[:, :1]
-    with np.errstate(over="ignore"):  # beyond float32: infinite, and refused as such
-        values = stacked.astype(np.float32, copy=False)
-    _check_values(values, path)
-    return Recording(values, first.values.dtype, str(path))
+    options = replace(options or ReadingOptions(), grayscale=grayscale)
+    with open_frames(path, options) as file:
+        if not file.count or not min(file.size) or not file.channels:
+            raise ValueError(f"{path} holds no frames")
+        parts = [_values(file, start, grayscale, reduce) for start in range(0, file.count, _CHUNK)]
+        frames = np.concatenate(parts)
+        _check_values(frames, path)
+        for text in file.notes:
+            note(text, path)
+        note_rim(frames, file.dtype)
+        return Recording(frames, file.dtype, str(path), file.times, file.start, file.missing)
+
+
+def _values(file: FrameFile, start: int, grayscale: bool, reduce: int) -> np.ndarray:
+    """Read some frames as float32, in grey and in block means where that is asked for."""
+    frames = file.read(start, min(start + _CHUNK, file.count))
+    values = to_float(frames, file.missing)
+    rounding = rounding_note(frames, values)
+    if rounding:
+        note(f"{file.path}: {rounding}", file.path)
+    values = _gray(values, file.path) if grayscale else values
+    return block_mean(values, reduce) if reduce > 1 else values
 
 
 def block_mean(frames: np.ndarray, factor: int) -> np.ndarray:
@@ -114,64 +128,19 @@ def block_mean(frames: np.ndarray, factor: int) -> np.ndarray:
     return np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def npy_frames(path: Path) -> Iterator[Frame]:
-    """Read the frames of a NumPy file."""
-    try:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npy file of numbers: {error}") from error
-    if frames.ndim not in (3, 4) or frames.dtype.kind not in "buif":
-        raise ValueError(f"{path} must hold real numbers (T, H, W) or (T, C, H, W), got {frames.dtype} {frames.shape}")
-    if frames.ndim == 4 and frames.shape[-1] in (1, 3, 4) and frames.shape[1] > 4:
-        raise ValueError(f"{path} looks like (T, H, W, C) {frames.shape}: save np.moveaxis(frames, -1, 1) instead")
-    if frames.ndim == 3:
-        frames = frames[:, None]
-    for index, values in enumerate(frames):
-        yield Frame(f"frame {index}", values.astype(values.dtype.newbyteorder("=")))
-
-
-def video_frames(path: Path) -> Iterator[Frame]:
-    """Decode the frames of a video's first picture stream as RGB."""
-    av = require("av", "video", "reading video")
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise ValueError(f"{path} is not a readable video: it has no picture stream, or is truncated")
-            for index, frame in enumerate(container.decode(video=0)):
-                yield Frame(f"frame {index}", np.moveaxis(frame.to_ndarray(format="rgb24"), -1, 0))
-    except av.error.FFmpegError as error:
-        raise ValueError(f"{path} is not a readable video: {error}") from error
-
-
-VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
-READERS: dict[str, Callable[[Path], Iterator[Frame]]] = {
-    **dict.fromkeys(IMAGE_ENDINGS, image_frames),
-    ".npy": npy_frames,
-    **dict.fromkeys(VIDEO_ENDINGS, video_frames),
-}
-"""Readers of files, by the ending of their names."""
-
-
-def _source(path: Path) -> Iterator[Frame]:
-    if path.is_dir():
-        return folder_frames(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.suffix.lower() not in READERS:
-        raise ValueError(f"{path} has an unknown ending, known are {', '.join(READERS)} and folders of images")
-    return READERS[path.suffix.lower()](path)
-
-
-def _gray(values: np.ndarray, path: Path) -> np.ndarray:
-    if len(values) == 1:
-        return values
-    if len(values) != 3:
-        raise ValueError(f"`grayscale` needs frames of 3 channels, but those of {path} have {len(values)}")
-    return np.tensordot(_LUMA, values, 1)[None].astype(np.float32)
+def _gray(frames: np.ndarray, path: Path) -> np.ndarray:
+    channels = frames.shape[1]
+    if channels == 1:
+        return frames
+    if channels != 3:
+        raise ValueError(f"`grayscale` needs frames of 3 channels, but those of {path} have {channels}")
+    return np.einsum("c,tchw->thw", _LUMA, frames)[:, None].astype(np.float32)
 
 
 def _check_values(frames: np.ndarray, path: Path) -> None:
     if np.isinf(frames).any():
-        raise ValueError(f"{path} holds infinite values (as float32): replace them, missing values are NaN")
+        raise ValueError(
+            f"{path} holds infinite values (as float32): name them in `missing`, or replace them; NaN is missing"
+        )
     if np.isnan(frames).all():
         raise ValueError(f"all values of {path} are NaN: there is nothing to learn or forecast from")

@@ -39,7 +39,9 @@ def fresh_folder(path: str | Path) -> Path:
     return path
 
 
-def write_recording(folder: str | Path, frames: np.ndarray, dtype: str | np.dtype = "float32") -> None:
+def write_recording(
+    folder: str | Path, frames: np.ndarray, dtype: str | np.dtype = "float32", missing: float | None = None
+) -> None:
     """Write frames as images, ``frame_0000.png`` and so on, and all of them as ``forecast.npy`` (float32).
 
     Types uint8 and uint16 become PNG, rounded and clipped to the type's range; any other becomes TIFF of float32.
@@ -50,19 +52,23 @@ def write_recording(folder: str | Path, frames: np.ndarray, dtype: str | np.dtyp
         folder: a folder that does not exist or is empty.
         frames: ``(T, C, H, W)`` in the user's own scale.
         dtype: type of the recording that the frames continue.
+        missing: the number that stands for no value in images of whole numbers.
 
     Raises:
-        ValueError: if the folder is not empty, the shape is another, or NaN would have to be stored as an integer.
+        ValueError: if the folder is not empty, the shape is another, or a value that is not
+            finite would have to be stored as an integer.
     """
     if frames.ndim != 4:
         raise ValueError(f"`frames` must have shape (T, C, H, W), got {frames.shape}")
     dtype = np.dtype(dtype)
-    if dtype.name in _INTEGERS and not np.isfinite(frames).all():
+    is_whole = dtype.name in _INTEGERS
+    images = np.where(np.isnan(frames), missing, frames) if is_whole and missing is not None else frames
+    if is_whole and not np.isfinite(images).all():
         raise ValueError(f"`frames` must be finite to be stored as {dtype}")
     folder = fresh_folder(folder)
     np.save(folder / "forecast.npy", frames.astype(np.float32))
     digits = max(4, len(str(len(frames) - 1)))
-    for index, frame in enumerate(_stored(frames, dtype)):
+    for index, frame in enumerate(_stored(images, dtype)):
         _write_frame(folder / f"frame_{index:0{digits}d}", frame)
 
 

@@ -53,6 +53,10 @@ class ImageSource(ABC):
     def describe(self, part: str) -> str:
         """Say in words what the images of a part are. Call only after :meth:`load`."""
 
+    def reading(self) -> dict[str, Any]:
+        """Return what else than size and colour says how the images were read, for :func:`read_image`."""
+        return {}
+
     def split(self) -> Split | None:
         """Return which files are in which part; None if no folder of the user's is split. Call after :meth:`load`."""
         return None

@@ -133,6 +133,7 @@ class MatchData(FramesDataModule):
             "gallery": len(self.gallery_set),
             "frame_size": size,
             "channels": channels,
+            **self.images.reading(),
         }
 
     def _pairs(self, images: Any) -> Pairs:

@@ -13,7 +13,7 @@ from framecast.runs import RunFolder
 
 from ._axes import svg_uri
 from ._learning_curve import learning_curve
-from ._run import Run
+from ._run import Run, own_logger
 from ._words import lowest, number
 
 _PACKAGES = ("framecast", "torch", "lightning", "torchmetrics", "numpy", "matplotlib", "pillow")
@@ -39,6 +39,7 @@ def render_page(template: str, run: Run, content: dict[str, Any]) -> str:
     shared = {
         "name": run.folder.name,
         "learning": _learning(run),
+        "logger": None if run.log else own_logger(run.config),
         "test_command": command(run.folder, "test"),
         "test": run.results.name if run.results else None,
         "config": run.config,

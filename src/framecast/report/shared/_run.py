@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from framecast.runs import ResultFolder, RunFolder, Series
 
 
@@ -61,3 +63,21 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"`{path}` cannot be read ({error!r}): run `framecast test` again") from error
+
+
+def own_logger(config: str) -> str | None:
+    """Return the logger that a configuration names in place of Framecast's; None if it names none.
+
+    Example:
+        >>> own_logger("trainer: {logger: {class_path: lightning.pytorch.loggers.MLFlowLogger}}")
+        'MLFlowLogger'
+        >>> own_logger("trainer: {logger: null}") is None
+        True
+    """
+    try:
+        logger = yaml.safe_load(config)["trainer"]["logger"]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None
+    loggers = logger if isinstance(logger, list) else [logger]
+    names = [str(each["class_path"]).rpartition(".")[2] for each in loggers if isinstance(each, dict)]
+    return " and ".join(names) or (None if logger is None or logger is True else "which logs nothing")

@@ -3,6 +3,7 @@
 Shape letters: N batch, T input frames, K forecast frames, C channels, H height, W width.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from framecast.losses import LOSSES
 from framecast.metrics import BASELINES, ForecastScores
+from framecast.models import fill_gaps
 from framecast.runs import RunFolder
 
 from .._base import Task
@@ -31,10 +33,15 @@ class Forecast(Task):
     target's shape, and an ``"input_mask"`` of the input's, where pixels can be missing. Testing scores the network and
     the baselines that cost nothing.
 
+    Where the input has no value, the network sees the number ``fill``, and on request a further channel for each of the
+    frames', 1 where there is a value and 0 where there is none.
+
     Args:
         network: a :class:`ForecastNetwork`: any module that is called as ``network(frames, horizon)``, for example
             :class:`framecast.models.EncoderForecaster`.
         loss: ``"cross_entropy"`` (the forecast is the sigmoid of the network's output) or ``"mse"``.
+        fill: what the network sees where the input has no value, in unit scale.
+        mask_channel: show the network which pixels have a value, in as many channels again as the frames have.
         examples: number of test forecasts to keep for the report, evenly spread over the test set.
 
     Raises:
@@ -45,6 +52,8 @@ class Forecast(Task):
 
     network: nn.Module = field(kw_only=False)
     loss: str = "cross_entropy"
+    fill: float = 0.0
+    mask_channel: bool = False
     examples: int = 12
 
     def __post_init__(self) -> None:
@@ -52,6 +61,8 @@ class Forecast(Task):
         super().__post_init__()
         if self.loss not in LOSSES:
             raise ValueError(f"`loss` must be one of {', '.join(map(repr, LOSSES))}, got {self.loss!r}")
+        if not math.isfinite(self.fill):
+            raise ValueError(f"`fill` (={self.fill}) must be a finite number, in unit scale")
         if self.examples < 0:
             raise ValueError(f"`examples` (={self.examples}) must not be negative")
         self.frame_loss = LOSSES[self.loss]()
@@ -59,29 +70,38 @@ class Forecast(Task):
         self.example_frames: dict[str, list[Tensor]] = {}
         self.sequences = 0
 
-    def forward(self, frames: Tensor, horizon: int) -> Tensor:
-        """Forecast ``(N, K, C, H, W)`` in unit scale from ``frames (N, T, C, H, W)``."""
-        return self.frame_loss.to_prediction(self.network(frames, horizon))
+    def forward(self, frames: Tensor, horizon: int, mask: Tensor | None = None) -> Tensor:
+        """Forecast ``(N, K, C, H, W)`` in unit scale from ``frames (N, T, C, H, W)``, gaps where a mask is False."""
+        return self.frame_loss.to_prediction(self._output(frames, horizon, mask))
 
     def loss_of(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the loss of a batch, the mean over its valid pixels."""
-        output = self.network(batch["input"], batch["target"].shape[1])
+        output = self._output(batch["input"], batch["target"].shape[1], batch.get("input_mask"))
         return self.frame_loss(output, batch["target"], batch.get("mask"))
 
     def describe(self) -> dict[str, Any]:
         """See the base."""
-        return {**super().describe(), "loss": self.loss}
+        return {**super().describe(), "loss": self.loss, "fill": self.fill, "mask_channel": self.mask_channel}
 
     def check_data(self, about: dict[str, Any]) -> None:
         """See the base."""
         if "input_frames" not in about:
             raise ValueError("`data` must be sequences of frames for the task Forecast: MovingMNISTData or FrameData")
-        channels = about["channels"]
+        frame_channels = about["channels"]
+        channels = frame_channels * (1 + self.mask_channel)
         taken = getattr(self.network, "channels", channels)
         if channels != taken:
             raise ValueError(
-                f"the frames have {channels} channel{'s' * (channels > 1)}, but the model takes {taken}: "
-                f"set --model.network.channels {channels}" + ", or --data.grayscale true" * (channels == 3)
+                f"the frames have {frame_channels} channel{'s' * (frame_channels > 1)}"
+                + f" and as many of `mask_channel`, {channels} together" * self.mask_channel
+                + f", but the model takes {taken}: set --model.network.channels {channels}"
+                + ", or --data.grayscale true" * (frame_channels == 3)
+            )
+        forecast = getattr(self.network, "out_channels", frame_channels)
+        if forecast != frame_channels:
+            raise ValueError(
+                f"the frames have {frame_channels} channel{'s' * (frame_channels > 1)}, but the model forecasts "
+                f"{forecast}: set --model.network.out_channels {frame_channels}"
             )
 
     def run_callbacks(self, run: RunFolder) -> list[pl.Callback]:
@@ -102,8 +122,8 @@ class Forecast(Task):
         """Score the network and the baselines on a batch."""
         frames, target, mask = batch["input"], batch["target"], batch.get("mask")
         horizon = target.shape[1]
-        forecasts = {"model": self(frames, horizon)}
         seen = batch.get("input_mask")
+        forecasts = {"model": self(frames, horizon, seen)}
         forecasts |= {name: baseline(frames, horizon, seen) for name, baseline in BASELINES.items()}
         for name, forecast in forecasts.items():
             if name not in self.scores:
@@ -119,6 +139,11 @@ class Forecast(Task):
     def summarize(self, protocol: Mapping[str, Any]) -> Results:
         """See the base."""
         return forecast_results(self.kind, protocol, self.results(), self.sequences, self.example_frames)
+
+    def _output(self, frames: Tensor, horizon: int, mask: Tensor | None) -> Tensor:
+        """Return the network's output for frames whose gaps are filled."""
+        output: Tensor = self.network(fill_gaps(frames, mask, self.fill, self.mask_channel), horizon)
+        return output
 
     def _keep(self, frames: Tensor, target: Tensor, forecast: Tensor) -> None:
         """Keep some examples, evenly spread over the test set."""
