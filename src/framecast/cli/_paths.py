@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _NAMES = ("folder", "pair_list", "source", "test_file")
+_NO_PATHS = ("builtin",)  # what a source may be called beside a path
 
 
 def make_absolute(options: Any) -> None:
@@ -21,13 +22,18 @@ def make_absolute(options: Any) -> None:
         >>> make_absolute(options)
         >>> Path(options["init_args"]["folder"]) == Path.cwd()
         True
+        >>> digits = {"source": "builtin", "download": True}
+        >>> make_absolute(digits)
+        >>> digits["source"]
+        'builtin'
     """
     if not isinstance(options, MutableMapping) and not hasattr(options, "__dict__"):
         return
     values = options if isinstance(options, MutableMapping) else vars(options)
     will_exist = bool(values.get("download"))
     for name, value in values.items():
-        if name in _NAMES and isinstance(value, str) and (Path(value).exists() or (will_exist and name == "source")):
+        is_path = name in _NAMES and isinstance(value, str) and value not in _NO_PATHS
+        if is_path and (Path(value).exists() or (will_exist and name == "source")):
             values[name] = os.path.abspath(value)
         else:
             make_absolute(value)
