@@ -33,8 +33,12 @@ def is_callers(error: Exception) -> bool:
 
     What a library refuses is the caller's to mend as well: a precision, a device, a size that it cannot do.
     """
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, _KINDS) or bool(names & _NAMES) or _raised_by(error) in _LIBRARIES
+    return _is_known(error) or _raised_by(error) in _LIBRARIES
+
+
+def _is_known(error: BaseException) -> bool:
+    """Return whether an error is of a kind whose message alone says what to mend."""
+    return isinstance(error, _KINDS) or any(kind.__name__ in _NAMES for kind in type(error).__mro__)
 
 
 def _raised_by(error: Exception) -> str:
@@ -55,7 +59,7 @@ def one_line(error: BaseException) -> str:
     lines = (line.strip().removeprefix("- ") for line in str(error).splitlines())
     gist = [line for line in lines if line and not line.startswith(_SCAFFOLD)]
     text = re.sub(r'Parser key "([^"]*)":', r"\1:", " ".join(gist)) or type(error).__name__
-    library = "" if isinstance(error, _KINDS) or not isinstance(error, Exception) else _raised_by(error)
+    library = "" if _is_known(error) or not isinstance(error, Exception) else _raised_by(error)
     if library in _LIBRARIES:
         return f"{library} raised {type(error).__name__}: {text} (FRAMECAST_TRACEBACK=1 shows where)"
     return text
