@@ -14,6 +14,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -104,10 +105,12 @@ def environment(source: Path, threads: int) -> dict[str, str]:
 
 
 def import_seconds(source: Path, threads: int) -> float:
-    """Time of ``import framecast.nn`` in a new process that has imported torch."""
+    """Time of ``import framecast.nn``, compiled before, in a new process that has imported torch."""
     code = "import time, torch; start = time.process_time(); import framecast.nn; print(time.process_time() - start)"
     command = [sys.executable, "-c", code]
-    return float(subprocess.check_output(command, cwd=ROOT, env=environment(source, threads), text=True))
+    variables = environment(source, threads) | {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "compare")}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return float(subprocess.check_output(command, cwd=ROOT, env=variables, text=True))
 
 
 def ratio(old: Sequence[float], new: Sequence[float]) -> Ratio:

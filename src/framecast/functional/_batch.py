@@ -17,7 +17,7 @@ Column = Tensor | Sequence[Tensor]
 """One state of all layers and directions: stacked ``(L*D, N, P, *S)``, or each by itself ``(N, P, *S)``."""
 
 
-@dataclass(eq=False)  # not frozen, which takes three times as long to make
+@dataclass(eq=False, repr=False)  # not frozen, which takes three times as long to make
 class Batch:
     """A batch of sequences, packed.
 

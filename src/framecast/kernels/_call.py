@@ -33,7 +33,7 @@ PassResult = tuple[Tensor, State]
 """What a pass gives: outputs ``(M, P, *S)``, and its final states ``(N, P, *S)``."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layers:
     """What is fixed about layers that run one after another.
 
@@ -51,7 +51,7 @@ class Layers:
         return tuple(tuple(spec.shapes()) for spec in self.specs)
 
 
-@dataclass(eq=False)  # not frozen, which takes three times as long to make: a small dense layer takes 100 microseconds
+@dataclass(eq=False, repr=False)  # not frozen, which takes three times as long to make: much for a small dense layer
 class Call:
     """A stack to be run over a batch of sequences.
 

@@ -6,6 +6,8 @@ A kernel runs a whole stack of layers, or one pass of one layer in one direction
 
 from __future__ import annotations
 
+import functools
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +22,7 @@ from ._call import Call, PassResult, StackResult, run_normal
 from ._passes import first_pass
 from ._torch_rnn import run_torch, torch_refuses
 from .cpu._details import sequence_details, tiles_details
-from .cpu._lstm import run_tiles, tiles_refuse
 from .cpu._steps import compiled_steps
-from .cuda._passes import graphs_refuse, run_graphs, run_triton, triton_refuses
 from .sequence._node import run_sequence
 from .sequence._refusals import sequence_refuses
 
@@ -38,7 +38,7 @@ class KernelWarning(UserWarning):
     """The kernel that was asked for cannot run a call; another does."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Kernel(Generic[Result]):
     """One way to run a call.
 
@@ -61,6 +61,16 @@ class Kernel(Generic[Result]):
     details: Callable[[Call], str] = lambda call: ""
 
 
+def _of(module: str, name: str) -> Callable[[Call], Any]:
+    """A function of a module that is imported at its first call: `import framecast` waits for no kernel's module."""
+
+    @functools.cache
+    def function() -> Callable[[Call], Any]:
+        return getattr(importlib.import_module(module, __package__), name)
+
+    return lambda call: function()(call)
+
+
 STACK_KERNELS: tuple[Kernel[StackResult], ...] = (
     Kernel("torch", "the fused operator of torch.nn", torch_refuses, run_torch),
 )
@@ -69,20 +79,25 @@ PASS_KERNELS: tuple[Kernel[PassResult], ...] = (
     Kernel(
         "tiles",
         "an LSTM's pass as one function on the matrix unit",
-        tiles_refuse,
-        partial(run_normal, run_tiles),
+        _of(".cpu._lstm", "tiles_refuse"),
+        partial(run_normal, _of(".cpu._lstm", "run_tiles")),
         instead="sequence",
         details=tiles_details,
     ),
     Kernel(
         "graphs",
         "the pass with steps in Triton, replayed from CUDA graphs",
-        graphs_refuse,
-        run_graphs,
+        _of(".cuda._passes", "graphs_refuse"),
+        _of(".cuda._passes", "run_graphs"),
         automatic=False,
         instead="triton",
     ),
-    Kernel("triton", "the sequence pass with steps in Triton", triton_refuses, run_triton),
+    Kernel(
+        "triton",
+        "the sequence pass with steps in Triton",
+        _of(".cuda._passes", "triton_refuses"),
+        _of(".cuda._passes", "run_triton"),
+    ),
     Kernel(
         "sequence",
         "all steps as one node with its own backward",

@@ -12,7 +12,7 @@ from torch import Tensor
 from ._choice import KERNELS, Choice, recording, wanted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """Which kernels ran a call, and why not others.
 

@@ -182,7 +182,7 @@ def _without_tensors(call: Call) -> Call:
     return replace(call, batch=replace(batch, packed=None, source=None, frames=frames), states=None, parameters=())
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Outer:
     """Gradients that arrive at a call's outputs, by the number of the output."""
 

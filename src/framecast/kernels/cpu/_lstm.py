@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from framecast.functional import LayerSpec, State, Weights, layer_pass
+from framecast.functional import State, Weights, layer_pass
 
 from .._again import gradients_again
 from .._call import Call, PassResult, in_order
@@ -160,23 +159,13 @@ class _TiledLSTM(torch.autograd.Function):
         if values is not None:
             return None, None, None, *(values.get(name) for name in names)
         tensors = (data, h, c, *weights.tensors.values())
-        again = _Again(plan.spec, plan.sizes, plan.reverse, tuple(weights.tensors))
+
+        def again(data: Tensor, h: Tensor, c: Tensor, *tensors: Tensor) -> Tensors:
+            new = Weights(dict(zip(weights.tensors, tensors, strict=True)))
+            output, final = layer_pass(plan.spec, new, data, plan.sizes, (h, c), reverse=plan.reverse)
+            return output, *final
+
         return None, None, None, *gradients_again(again, tensors, wanted, gradients)
-
-
-@dataclass(frozen=True)
-class _Again:
-    """The pass in plain PyTorch, as a function of data, h, c and the weights of these names."""
-
-    spec: LayerSpec
-    sizes: tuple[int, ...]
-    reverse: bool
-    names: tuple[str, ...]
-
-    def __call__(self, data: Tensor, h: Tensor, c: Tensor, *tensors: Tensor) -> Tensors:
-        weights = Weights(dict(zip(self.names, tensors, strict=True)))
-        output, final = layer_pass(self.spec, weights, data, self.sizes, (h, c), reverse=self.reverse)
-        return output, *final
 
 
 def _forward(plan: Plan, data: Tensor, state: State, weights: Weights, *, with_gates: bool) -> Outcome | None:

@@ -24,7 +24,7 @@ from ._step import Steps
 Keep = Literal["gates", "states", "nothing"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """What a pass needs beside tensors.
 

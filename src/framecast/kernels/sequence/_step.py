@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
 Role = Literal["read", "changed", "filled"]
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A matrix that a step works on: ``(R, width * H)``, or ``(width, H)`` if it is shared by all rows.
 
     Args:
@@ -43,7 +42,7 @@ class Operand:
     shared: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
     """One pointwise step of a cell, forward or backward.
 
