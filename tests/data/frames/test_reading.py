@@ -284,3 +284,11 @@ def test_deep_colour(tmp_path):
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     (tmp_path / "deep.png").write_bytes(data)
     check(tmp_path, colours.T[None, :, None], "uint16")
+
+
+@pytest.mark.parametrize(("durations", "noted"), [([100, 100, 900, 100], True), ([100, 100, 100, 100], False)])
+def test_uneven_steps_in_time_are_noted(tmp_path, capsys, durations, noted):
+    first, *rest = [Image.fromarray(np.full((4, 5), 40 * k, np.uint8)) for k in range(4)]
+    first.save(tmp_path / "pause.gif", save_all=True, append_images=rest, duration=durations)
+    read_recording(tmp_path / "pause.gif")
+    assert ("uneven steps" in capsys.readouterr().err) == noted

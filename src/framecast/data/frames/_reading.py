@@ -83,7 +83,20 @@ def read_recording(
         for text in file.notes:
             note(text, path)
         note_rim(frames, file.dtype)
+        _note_uneven_times(file)
         return Recording(frames, file.dtype, str(path), file.times, file.start, file.missing)
+
+
+def _note_uneven_times(file: FrameFile) -> None:
+    """Say so where frames do not come in even steps: they are read as if they did."""
+    steps = np.diff(file.times) if file.times is not None else np.empty(0)
+    if len(steps) > 1 and steps.max() > 1.5 * max(float(np.median(steps)), 0.0):
+        median, longest = float(np.median(steps)), float(steps.max())
+        note(
+            f"{file.path}: frames come in uneven steps, {median:g} s in the middle and {longest:g} s at most, "
+            "and are taken as if they were even",
+            file.path,
+        )
 
 
 def _values(file: FrameFile, start: int, grayscale: bool, reduce: int) -> np.ndarray:
