@@ -21,10 +21,6 @@ from ._again import run_reference
 from ._call import Call, PassResult, StackResult, run_normal
 from ._passes import first_pass
 from ._torch_rnn import run_torch, torch_refuses
-from .cpu._details import sequence_details, tiles_details
-from .cpu._steps import compiled_steps
-from .sequence._node import run_sequence
-from .sequence._refusals import sequence_refuses
 
 AUTO = "auto"
 _VARIABLE = "FRAMECAST_KERNEL"
@@ -82,7 +78,7 @@ PASS_KERNELS: tuple[Kernel[PassResult], ...] = (
         _of(".cpu._lstm", "tiles_refuse"),
         partial(run_normal, _of(".cpu._lstm", "run_tiles")),
         instead="sequence",
-        details=tiles_details,
+        details=_of(".cpu._passes", "tiles_details"),
     ),
     Kernel(
         "graphs",
@@ -101,9 +97,9 @@ PASS_KERNELS: tuple[Kernel[PassResult], ...] = (
     Kernel(
         "sequence",
         "all steps as one node with its own backward",
-        sequence_refuses,
-        partial(run_normal, partial(run_sequence, steps=compiled_steps)),
-        details=sequence_details,
+        _of(".sequence._refusals", "sequence_refuses"),
+        partial(run_normal, _of(".cpu._passes", "run_compiled_sequence")),
+        details=_of(".cpu._passes", "sequence_details"),
     ),
     Kernel("reference", "plain PyTorch, step by step", lambda call: None, run_reference),
 )

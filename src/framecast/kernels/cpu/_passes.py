@@ -1,13 +1,19 @@
-"""How kernels run a call on a CPU, in words."""
+"""Passes on a CPU: the sequence pass with steps in C where they suit, and how passes are run, in words."""
 
 from __future__ import annotations
 
 import torch
 
-from .._call import Call
+from .._call import Call, PassResult
 from ..sequence._cells import PASSES
+from ..sequence._node import run_sequence
 from . import _library
-from ._steps import TYPES
+from ._steps import TYPES, compiled_steps
+
+
+def run_compiled_sequence(call: Call) -> PassResult:
+    """Run a pass in normal form with steps in C, or in plain PyTorch where they do not suit."""
+    return run_sequence(call, compiled_steps)
 
 
 def tiles_details(call: Call) -> str:
